@@ -1,0 +1,40 @@
+// Matrix products: C = epilogue(A B).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/exec.h"
+
+namespace adjoint::kernels {
+
+enum class Activation : int32_t { none, relu, gelu_tanh, gelu_erf, silu };
+
+// C[b, i, j] = act(sum_k A[b, i, k] B[b, k, j] * alpha + bias[j]) (+ C where accumulate), for every
+// b in the batch. Strides are in elements and may be anything (0 to broadcast, transposed,
+// negative); C's column stride is 1 and its rows do not overlap. K = 0 gives zeros (plus epilogue).
+template <class T>
+struct Gemm {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_col;
+  const T* b;
+  int64_t b_row, b_col;
+  T* c;
+  int64_t c_row;
+  T alpha;               // usually 1
+  bool accumulate;       // add to what C holds, instead of replacing it
+  const T* bias;         // n values, or nullptr
+  Activation activation; // after the bias
+  T* preactivation;      // where to keep act's argument, laid out as C; or nullptr
+  // The batch: up to three dimensions, each with a size and a stride for A, B, C.
+  // REQUIRES: different batch indices write different parts of C.
+  int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
+};
+
+struct GemmTable {
+  void (*f32)(const Exec& exec, const Gemm<float>& gemm);
+  void (*f64)(const Exec& exec, const Gemm<double>& gemm);
+};
+
+}  // namespace adjoint::kernels

@@ -1,0 +1,93 @@
+#include <adjoint/core/error.h>
+#include <adjoint/core/shape.h>
+
+#include <algorithm>
+#include <ostream>
+#include <sstream>
+
+namespace adjoint {
+
+Shape::Shape(std::span<const int64_t> values) {
+  check<ShapeError>(values.size() <= kMaxDims, "Shape: ", values.size(),
+                    " dimensions; expected at most ", kMaxDims);
+  std::copy(values.begin(), values.end(), values_);
+  rank_ = static_cast<int32_t>(values.size());
+}
+
+Shape Shape::filled(int rank, int64_t value) {
+  Shape shape;
+  for (int i = 0; i < rank; ++i) shape.push_back(value);
+  return shape;
+}
+
+void Shape::push_back(int64_t value) { insert(rank_, value); }
+
+void Shape::insert(int position, int64_t value) {
+  check<ShapeError>(rank_ < kMaxDims, "Shape: ", rank_ + 1, " dimensions; expected at most ",
+                    kMaxDims);
+  std::copy_backward(values_ + position, values_ + rank_, values_ + rank_ + 1);
+  values_[position] = value;
+  ++rank_;
+}
+
+void Shape::erase(int position) {
+  std::copy(values_ + position + 1, values_ + rank_, values_ + position);
+  values_[--rank_] = 0;
+}
+
+int64_t Shape::numel() const {
+  int64_t product = 1;
+  for (int i = 0; i < rank_; ++i) product *= values_[i];
+  return product;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  return rank_ == other.rank_ && std::equal(begin(), end(), other.begin());
+}
+
+std::string to_string(const Shape& shape) {
+  std::ostringstream out;
+  out << shape;
+  return out.str();
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  out << '(';
+  for (int i = 0; i < shape.rank(); ++i) out << (i ? ", " : "") << shape[i];
+  return out << (shape.rank() == 1 ? ",)" : ")");
+}
+
+Strides contiguous_strides(const Shape& shape) {
+  Strides strides = shape;
+  int64_t step = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[i] = step;
+    step *= std::max<int64_t>(shape[i], 1);
+  }
+  return strides;
+}
+
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.rank() >= b.rank() ? a : b;
+  const Shape& shorter = a.rank() >= b.rank() ? b : a;
+  Shape result = longer;
+  const int shift = longer.rank() - shorter.rank();
+  for (int i = 0; i < shorter.rank(); ++i) {
+    const int64_t x = longer[i + shift], y = shorter[i];
+    check<ShapeError>(x == y || x == 1 || y == 1, op, ": shapes do not broadcast: ", a, " and ", b,
+                      " differ at dimension ", i + shift, " of the result (", x, " and ", y,
+                      "); expected equal sizes or 1");
+    result[i + shift] = x == 1 ? y : x;
+  }
+  return result;
+}
+
+int normalize_dim(const char* op, int64_t dim, int rank) {
+  const int64_t limit = std::max(rank, 1);
+  check<IndexError>(dim >= -limit && dim < limit, op, ": dim is out of range: ", dim,
+                    "; expected a value in [", -limit, ", ", limit - 1, "]");
+  return static_cast<int>(dim < 0 ? dim + limit : dim);
+}
+
+}  // namespace adjoint

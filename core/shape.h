@@ -1,0 +1,65 @@
+// Sizes of a tensor: up to eight dimensions, kept inline.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <span>
+#include <string>
+
+namespace adjoint {
+
+inline constexpr int kMaxDims = 8;
+
+// A short list of integers, used for sizes, strides and lists of dimensions. A value type: copying
+// allocates nothing. More than kMaxDims entries throw ShapeError.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> values) : Shape(std::span(values.begin(), values.size())) {}
+  explicit Shape(std::span<const int64_t> values);
+  static Shape filled(int rank, int64_t value);
+
+  int rank() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  int64_t operator[](int i) const { return values_[i]; }
+  int64_t& operator[](int i) { return values_[i]; }
+  const int64_t* begin() const { return values_; }
+  const int64_t* end() const { return values_ + rank_; }
+  int64_t* begin() { return values_; }
+  int64_t* end() { return values_ + rank_; }
+  int64_t back() const { return values_[rank_ - 1]; }
+  std::span<const int64_t> span() const { return {values_, static_cast<size_t>(rank_)}; }
+
+  void push_back(int64_t value);
+  void insert(int position, int64_t value);
+  void erase(int position);
+
+  // The product of all entries; 1 for none. REQUIRES: it fits in 63 bits (checked where shapes come
+  // from outside).
+  int64_t numel() const;
+
+  bool operator==(const Shape& other) const;
+
+ private:
+  int64_t values_[kMaxDims] = {};
+  int32_t rank_ = 0;
+};
+
+using Strides = Shape;
+
+// "(2, 3)", and "(2,)" for one dimension, as Python writes tuples.
+std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+// The strides of a row-major tensor of this shape, in elements.
+Strides contiguous_strides(const Shape& shape);
+
+// The shape that both broadcast to (right-aligned; sizes equal or 1). Throws ShapeError naming op.
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
+
+// dim in [-rank, rank) as [0, rank); a 0-dimensional tensor takes -1 and 0. Throws IndexError
+// naming op.
+int normalize_dim(const char* op, int64_t dim, int rank);
+
+}  // namespace adjoint
