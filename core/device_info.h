@@ -1,0 +1,17 @@
+// What this machine offers to a process.
+#pragma once
+
+#include <string>
+
+namespace adjoint {
+
+// The processors that this process may use: the affinity mask, cut by the cgroup's CPU quota.
+int available_processors();
+
+// The instruction set that the kernels use: "scalar", "avx2", "avx512".
+std::string instruction_set();
+
+// "0.1.0".
+const char* version();
+
+}  // namespace adjoint

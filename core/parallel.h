@@ -1,0 +1,33 @@
+// Threads: one pool for the process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace adjoint {
+
+// The threads that kernels use, the caller included. By default as many as the process may use
+// (affinity mask and cgroup quota), or ADJOINT_THREADS. Results do not depend on it.
+int num_threads();
+
+// Throws ConfigError unless 1 <= threads <= 1024. Waits for running kernels. Not to be called from
+// inside parallel_for.
+void set_num_threads(int threads);
+
+namespace detail {
+void parallel_for(int64_t tasks, void (*body)(void* context, int64_t task), void* context);
+}
+
+// Calls f(task) for every task in [0, tasks), on several threads at once, in any order; returns
+// when all are done. Inside a parallel_for, or while another thread uses the pool, it runs on the
+// calling thread alone. The first exception thrown by f is thrown again here.
+template <class F>
+void parallel_for(int64_t tasks, F&& f) {
+  using Body = std::remove_reference_t<F>;
+  detail::parallel_for(
+      tasks, [](void* context, int64_t task) { (*static_cast<Body*>(context))(task); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+}
+
+}  // namespace adjoint

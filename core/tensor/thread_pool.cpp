@@ -1,0 +1,241 @@
+#include "core/tensor/thread_pool.h"
+
+#include <adjoint/core/device_info.h>
+#include <adjoint/core/error.h>
+#include <adjoint/core/parallel.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/tensor/allocator.h"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace adjoint {
+namespace {
+
+#if defined(__x86_64__)
+constexpr uint32_t kFlushDenormals = 0x8040;  // FTZ and DAZ
+uint32_t float_mode() { return _mm_getcsr(); }
+void set_float_mode(uint32_t mode) { _mm_setcsr(mode); }
+void pause() { _mm_pause(); }
+#elif defined(__aarch64__)
+constexpr uint32_t kFlushDenormals = 1U << 24;  // FZ
+uint32_t float_mode() {
+  uint64_t mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return static_cast<uint32_t>(mode);
+}
+void set_float_mode(uint32_t mode) { asm volatile("msr fpcr, %0" ::"r"(uint64_t{mode})); }
+void pause() { asm volatile("yield"); }
+#endif
+
+// True on the pool's threads, and on a caller while it works on its own job.
+thread_local bool inside = false;
+
+// How long an idle thread spins before it sleeps: longer than the gap between two kernels of a
+// step, shorter than anyone would notice.
+constexpr auto kSpin = std::chrono::microseconds(60);
+
+// Note [Thread pool]
+// One job at a time. `state_` packs the job's number (32 bits), whether it is open (1 bit) and how
+// many workers are on it (31 bits). A worker joins an open job by adding one; the caller closes it
+// when no task is left to hand out and waits for those that joined, so a sleeping worker delays
+// nobody. The job's fields are written only while it is closed and nobody is on it.
+class Pool {
+ public:
+  static Pool& instance() {
+    static auto* pool = new Pool;  // never destroyed: a static destructor may still run a kernel
+    return *pool;
+  }
+
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
+
+  void resize(int threads) {
+    std::lock_guard lock(mutex_);
+    stop();
+    threads_ = threads;
+  }
+
+  void run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
+    if (tasks <= 1 || inside || threads() == 1 || !mutex_.try_lock()) {
+      for (int64_t task = 0; task < tasks; ++task) body(context, task);
+      return;
+    }
+    std::lock_guard lock(mutex_, std::adopt_lock);
+    if (workers_.empty()) start();
+    body_ = body;
+    context_ = context;
+    tasks_ = tasks;
+    next_.store(0, std::memory_order_relaxed);
+    const uint64_t number = (state_.load(std::memory_order_relaxed) >> 32) + 1;
+    state_.store(number << 32 | kOpen, std::memory_order_seq_cst);
+    signal_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) signal_.notify_all();
+    inside = true;
+    work();
+    inside = false;
+    state_.fetch_and(~uint64_t{kOpen}, std::memory_order_acq_rel);
+    while ((state_.load(std::memory_order_acquire) & kCount) != 0) pause();
+    if (failed_.load(std::memory_order_relaxed)) {
+      failed_ = false;
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+  }
+
+ private:
+  static constexpr uint64_t kOpen = uint64_t{1} << 31;
+  static constexpr uint64_t kCount = kOpen - 1;
+
+  Pool() : threads_(default_threads()) {}
+
+  static int default_threads() {
+    if (const char* text = std::getenv("ADJOINT_THREADS")) {
+      char* end = nullptr;
+      const long value = std::strtol(text, &end, 10);
+      if (end != text && *end == '\0' && value >= 1 && value <= 1024) {
+        return static_cast<int>(value);
+      }
+      fail<ConfigError>("ADJOINT_THREADS: not a number of threads: '", text,
+                        "'; expected a whole number in [1, 1024]");
+    }
+    return available_processors();
+  }
+
+  void start() {
+    stopping_ = false;
+    const uint64_t seen = state_.load() >> 32;
+    for (int i = 1; i < threads(); ++i) {
+      workers_.emplace_back([this, seen] { serve(seen); });
+    }
+  }
+
+  void stop() {
+    stopping_ = true;
+    signal_.fetch_add(1);
+    signal_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  void work() {
+    while (true) {
+      const int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
+      if (task >= tasks_) return;
+      try {
+        body_(context_, task);
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+        next_.store(tasks_, std::memory_order_relaxed);
+      }
+    }
+  }
+
+  void serve(uint64_t seen) {
+    inside = true;
+    set_float_mode(float_mode() | kFlushDenormals);
+    while (!stopping_.load(std::memory_order_relaxed)) {
+      uint64_t state = state_.load(std::memory_order_acquire);
+      if (state >> 32 == seen || (state & kOpen) == 0) {
+        wait(seen);
+        continue;
+      }
+      if (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) continue;
+      seen = state >> 32;
+      work();
+      state_.fetch_sub(1, std::memory_order_acq_rel);
+    }
+  }
+
+  bool idle(uint64_t seen) const {
+    const uint64_t state = state_.load(std::memory_order_seq_cst);
+    return (state >> 32 == seen || (state & kOpen) == 0) && !stopping_.load();
+  }
+
+  void wait(uint64_t seen) {
+    const auto until = std::chrono::steady_clock::now() + kSpin;
+    do {
+      for (int i = 0; i < 64; ++i) {
+        if (!idle(seen)) return;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < until);
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    const uint32_t signal = signal_.load(std::memory_order_seq_cst);
+    if (idle(seen)) signal_.wait(signal, std::memory_order_seq_cst);
+    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  std::mutex mutex_;  // held by whoever runs a job or changes the pool
+  std::vector<std::thread> workers_;
+  std::atomic<int> threads_;
+  std::atomic<bool> stopping_{false}, failed_{false};
+  std::exception_ptr error_;
+  void (*body_)(void*, int64_t) = nullptr;
+  void* context_ = nullptr;
+  int64_t tasks_ = 0;
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint64_t> state_{0};
+  std::atomic<uint32_t> signal_{0};
+  std::atomic<int> sleepers_{0};
+};
+
+// Scratch remembers its own size in the 64 bytes before it.
+constexpr size_t kHeader = 64;
+
+void* acquire(size_t bytes) {
+  if (bytes == 0) return nullptr;
+  auto* block = static_cast<char*>(allocate(bytes + kHeader));
+  std::memcpy(block, &bytes, sizeof(bytes));
+  return block + kHeader;
+}
+
+void release(void* memory) {
+  if (memory == nullptr) return;
+  char* block = static_cast<char*>(memory) - kHeader;
+  size_t bytes = 0;
+  std::memcpy(&bytes, block, sizeof(bytes));
+  deallocate(block, bytes + kHeader);
+}
+
+}  // namespace
+
+int num_threads() { return Pool::instance().threads(); }
+
+void set_num_threads(int threads) {
+  check<ConfigError>(threads >= 1 && threads <= 1024, "set_num_threads: out of range: ", threads,
+                     "; expected a value in [1, 1024]");
+  check<ConfigError>(!inside, "set_num_threads: called from inside a parallel_for");
+  Pool::instance().resize(threads);
+}
+
+void detail::parallel_for(int64_t tasks, void (*body)(void*, int64_t), void* context) {
+  Pool::instance().run(tasks, body, context);
+}
+
+KernelScope::KernelScope() : saved_mode_(float_mode()) {
+  if ((saved_mode_ & kFlushDenormals) != kFlushDenormals) {
+    set_float_mode(saved_mode_ | kFlushDenormals);
+  }
+}
+
+KernelScope::~KernelScope() {
+  if ((saved_mode_ & kFlushDenormals) != kFlushDenormals) set_float_mode(saved_mode_);
+}
+
+KernelScope::operator const kernels::Exec&() const {
+  // Four times the same constants but for `threads`, which may change between two calls.
+  static thread_local kernels::Exec exec{&detail::parallel_for, &acquire, &release, 1};
+  exec.threads = inside ? 1 : num_threads();
+  return exec;
+}
+
+}  // namespace adjoint
