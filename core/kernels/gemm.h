@@ -22,11 +22,11 @@ struct Gemm {
   int64_t b_row, b_col;
   T* c;
   int64_t c_row;
-  T alpha;               // usually 1
-  bool accumulate;       // add to what C holds, instead of replacing it
-  const T* bias;         // n values, or nullptr
-  Activation activation; // after the bias
-  T* preactivation;      // where to keep act's argument, laid out as C; or nullptr
+  T alpha;                // usually 1
+  bool accumulate;        // add to what C holds, instead of replacing it
+  const T* bias;          // n values, or nullptr
+  Activation activation;  // after the bias
+  T* preactivation;       // where to keep act's argument, laid out as C; or nullptr
   // The batch: up to three dimensions, each with a size and a stride for A, B, C.
   // REQUIRES: different batch indices write different parts of C.
   int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];

@@ -13,16 +13,28 @@
 
 namespace adjoint::kernels {
 
+// One line a family: X(type of its table, name of its file and member).
+#define ADJOINT_KERNEL_FAMILIES(X) X(GemmTable, gemm)
+
 // All families of one instruction set, merged.
 struct KernelTable {
-  GemmTable gemm;
+#define ADJOINT_MEMBER(Type, family) Type family;
+  ADJOINT_KERNEL_FAMILIES(ADJOINT_MEMBER)
+#undef ADJOINT_MEMBER
 };
 
 // The table of the best instruction set that this machine has, or of the one that ADJOINT_ISA
-// names. The reference stays valid for ever.
+// names: read once, at the first call. Throws ConfigError if it names none that this machine has.
+// The reference stays valid for ever; safe from any thread.
 const KernelTable& kernels();
 
-// "scalar", "avx2" or "avx512".
+// "scalar", "avx2" or "avx512": the instruction set of kernels().
 const char* isa_name();
+
+// The instruction sets that this machine can run, simplest first, and how many there are.
+const char* const* runnable_isas(int* count);
+
+// The table of one of them, for tests that compare; throws ConfigError for any other name.
+const KernelTable& kernels_for(const char* isa);
 
 }  // namespace adjoint::kernels
