@@ -26,21 +26,29 @@ die() {
 # How many processors this process may use.
 jobs() { nproc 2>/dev/null || echo 2; }
 
-# The files of the project that match the patterns, one a line: what git tracks or would add, and
-# where there is no git (an unpacked archive) what lies in the folders.
+# The first comment of the script that runs, for --help.
+usage() { awk 'NR > 1 && (!/^#/ || /^# shellcheck/) {exit} NR > 1 {sub(/^# ?/, ""); print}' "$0"; }
+
+# The files of the project below the current folder that match one of the patterns (default: all),
+# one a line: what git tracks or would add, and where there is no git (an unpacked archive) what
+# lies there.
 project_files() {
-  local pattern arguments=()
-  if git -C "$root" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-    git -C "$root" ls-files --cached --others --exclude-standard -- "$@" | while IFS= read -r f; do
-      if [[ -e $f ]]; then printf '%s\n' "$f"; fi
+  local file pattern patterns=("$@")
+  if [[ ${#patterns[@]} -eq 0 ]]; then patterns=('*'); fi
+  if [[ $(git rev-parse --show-toplevel 2>/dev/null) == "$(pwd -P)" ]]; then
+    git ls-files --cached --others --exclude-standard
+  else
+    find . \( -name build -o -name 'build-*' -o -name runs -o -name .git -o -name .cache \) -prune \
+      -o -type f -print | sed 's|^\./||'
+  fi | LC_ALL=C sort -u | while IFS= read -r file; do
+    for pattern in "${patterns[@]}"; do
+      # shellcheck disable=SC2053
+      if [[ $file == $pattern && -f $file ]]; then
+        printf '%s\n' "$file"
+        break
+      fi
     done
-    return
-  fi
-  for pattern in "$@"; do
-    arguments+=(-o -path "./$pattern" -o -name "${pattern##*/}")
   done
-  find . \( -name 'build' -o -name 'build-*' -o -name runs -o -name .git -o -name .cache \) -prune \
-    -o -type f \( -false "${arguments[@]}" \) -print | sed 's|^\./||' | sort
 }
 
 # configure PRESET [OPTION...]: quiet unless something is wrong.
