@@ -5,46 +5,48 @@ add_test(NAME lint COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/lint_test
                            ${PROJECT_SOURCE_DIR}/tools/lint)
 
 # Every ```cpp block of every README compiles; those of the top README that are programs run.
-file(GLOB_RECURSE readmes CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-     ${PROJECT_SOURCE_DIR}/core/README.md ${PROJECT_SOURCE_DIR}/nn/README.md
-     ${PROJECT_SOURCE_DIR}/optim/README.md ${PROJECT_SOURCE_DIR}/data/README.md
-     ${PROJECT_SOURCE_DIR}/models/README.md ${PROJECT_SOURCE_DIR}/tests/README.md
-     ${PROJECT_SOURCE_DIR}/benchmarks/README.md ${PROJECT_SOURCE_DIR}/tools/README.md)
-if(EXISTS ${PROJECT_SOURCE_DIR}/README.md)
-  list(PREPEND readmes README.md)
-endif()
-set(blocks_dir ${CMAKE_CURRENT_BINARY_DIR}/readme)
-foreach(readme ${readmes})
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${readme})
-  if(readme STREQUAL "README.md")
-    set(prefix readme_top)
-  else()
-    string(REGEX REPLACE "/README.md$" "" prefix readme_${readme})
-    string(REPLACE "/" "_" prefix ${prefix})
+if(TARGET train_gpt)
+  file(GLOB_RECURSE readmes CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+       ${PROJECT_SOURCE_DIR}/core/README.md ${PROJECT_SOURCE_DIR}/nn/README.md
+       ${PROJECT_SOURCE_DIR}/optim/README.md ${PROJECT_SOURCE_DIR}/data/README.md
+       ${PROJECT_SOURCE_DIR}/models/README.md ${PROJECT_SOURCE_DIR}/tests/README.md
+       ${PROJECT_SOURCE_DIR}/benchmarks/README.md ${PROJECT_SOURCE_DIR}/tools/README.md)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/README.md)
+    list(PREPEND readmes README.md)
   endif()
-  execute_process(COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/extract_cpp
-                          ${PROJECT_SOURCE_DIR}/${readme} ${blocks_dir} ${prefix}
-                  OUTPUT_VARIABLE blocks OUTPUT_STRIP_TRAILING_WHITESPACE
-                  COMMAND_ERROR_IS_FATAL ANY)
-  string(REPLACE "\n" ";" blocks "${blocks}")
-  foreach(block ${blocks})
-    get_filename_component(name ${block} NAME_WE)
-    file(STRINGS ${block} main REGEX "^int main\\(")
-    if(main)
-      adjoint_executable(${name} SOURCES ${block} LINK adjoint)
-      set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${blocks_dir})
-      if(prefix STREQUAL "readme_top")
-        add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${blocks_dir})
-        set_tests_properties(${name} PROPERTIES TIMEOUT 120)
-      endif()
+  set(blocks_dir ${CMAKE_CURRENT_BINARY_DIR}/readme)
+  foreach(readme ${readmes})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${readme})
+    if(readme STREQUAL "README.md")
+      set(prefix readme_top)
     else()
-      add_library(${name} OBJECT ${block})
-      adjoint_compile_options(${name})
-      target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-      target_link_libraries(${name} PRIVATE adjoint)
+      string(REGEX REPLACE "/README.md$" "" prefix readme_${readme})
+      string(REPLACE "/" "_" prefix ${prefix})
     endif()
+    execute_process(COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/extract_cpp
+                            ${PROJECT_SOURCE_DIR}/${readme} ${blocks_dir} ${prefix}
+                    OUTPUT_VARIABLE blocks OUTPUT_STRIP_TRAILING_WHITESPACE
+                    COMMAND_ERROR_IS_FATAL ANY)
+    string(REPLACE "\n" ";" blocks "${blocks}")
+    foreach(block ${blocks})
+      get_filename_component(name ${block} NAME_WE)
+      file(STRINGS ${block} main REGEX "^int main\\(")
+      if(main)
+        adjoint_executable(${name} SOURCES ${block} LINK adjoint)
+        set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${blocks_dir})
+        if(prefix STREQUAL "readme_top")
+          add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${blocks_dir})
+          set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+        endif()
+      else()
+        add_library(${name} OBJECT ${block})
+        adjoint_compile_options(${name})
+        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+        target_link_libraries(${name} PRIVATE adjoint)
+      endif()
+    endforeach()
   endforeach()
-endforeach()
+endif()
 
 # The core on the instruction sets that this machine has but would not choose.
 if(TARGET test_core)
