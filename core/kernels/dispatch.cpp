@@ -4,7 +4,7 @@
 #include <string>
 #include <type_traits>
 
-#include "core/error.h"
+#include <adjoint/core/error.h>
 #include "core/kernels/kernels.h"
 
 namespace adjoint::kernels {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include <adjoint/core/error.h>
 #include "core/kernels/kernels.h"
 #include "tests/core/simd_probe.h"
 
