@@ -18,9 +18,7 @@ constexpr size_t element_size(DType dtype) {
   return sizes[static_cast<int>(dtype)];
 }
 
-constexpr bool is_floating_point(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64;
-}
+constexpr bool is_floating_point(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
 
 // "f32", "f64", "i64", "bool".
 const char* name(DType dtype);

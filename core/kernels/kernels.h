@@ -8,13 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/gemm.h"
 
 namespace adjoint::kernels {
 
 // One line a family: X(type of its table, name of its file and member).
-#define ADJOINT_KERNEL_FAMILIES(X) X(GemmTable, gemm)
+#define ADJOINT_KERNEL_FAMILIES(X) X(GemmTable, gemm) X(ElementwiseTable, elementwise)
 
 // All families of one instruction set, merged.
 struct KernelTable {

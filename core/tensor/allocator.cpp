@@ -44,7 +44,7 @@ constexpr size_t round_up(size_t value, size_t step) { return (value + step - 1)
 
 int class_of(size_t bytes) {
   if (bytes <= 256) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / kAlignment);
-  const int log = std::bit_width(bytes - 1) - 1;  // 2^log < bytes <= 2^(log + 1)
+  const int log = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^log < bytes <= 2^(log + 1)
   const auto quarter = static_cast<int>((bytes - 1) >> (log - 2)) & 3;
   return 4 + (log - 8) * 4 + quarter;
 }
@@ -89,8 +89,7 @@ struct Shared {
   void count(int64_t bytes) {
     const int64_t now = current.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     int64_t seen = peak.load(std::memory_order_relaxed);
-    while (now > seen && !peak.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
-    }
+    while (now > seen && !peak.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {}
   }
 
   void* from_system(size_t bytes) {
@@ -156,6 +155,9 @@ struct Shared {
       for (Block** b = &large; *b != nullptr; b = &(*b)->next) {
         // A block more than a quarter too big would waste more than it saves.
         if ((*b)->bytes < bytes || (*b)->bytes > bytes + bytes / 4) continue;
+#ifdef ADJOINT_ASAN
+        if ((*b)->bytes != bytes) continue;  // its root region is unregistered whole
+#endif
         if (best == nullptr || (*b)->bytes < (*best)->bytes) best = b;
         if ((*b)->bytes == bytes) break;
       }

@@ -10,8 +10,7 @@ void* system_allocate(size_t bytes) noexcept {
   // One page too many, then the unaligned ends are given back.
   const size_t reserve = bytes + kHugePage;
   if (reserve < bytes) return nullptr;
-  void* memory =
-      mmap(nullptr, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = mmap(nullptr, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
   auto* start = static_cast<char*>(memory);
   const size_t head = (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;

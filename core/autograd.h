@@ -1,0 +1,60 @@
+// Reverse-mode differentiation of what was recorded.
+//
+// Recording is on by default, per thread. Independent threads may run forward and backward at once,
+// also over shared parameters: each leaf's gradient is added under a lock.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+
+#include <vector>
+
+namespace adjoint {
+
+// Whether operators record themselves, on this thread.
+bool grad_enabled();
+void set_grad_enabled(bool enabled);
+
+// Nothing is recorded while it lives. Restores what was before.
+class NoGrad {
+ public:
+  NoGrad() : before_(grad_enabled()) { set_grad_enabled(false); }
+  ~NoGrad() { set_grad_enabled(before_); }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Recording is on while it lives, also inside NoGrad.
+class EnableGrad {
+ public:
+  EnableGrad() : before_(grad_enabled()) { set_grad_enabled(true); }
+  ~EnableGrad() { set_grad_enabled(before_); }
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+struct GradOptions {
+  std::vector<Tensor> grad_outputs = {};  // one for each output; ones where undefined
+  bool retain_graph = false;              // as in BackwardOptions; create_graph implies it
+  bool create_graph = false;
+  bool allow_unused = false;  // an input without influence gives an undefined tensor, not an error
+};
+
+// Adds d(sum of outputs . gradients) / d(leaf) to the grad of every leaf.
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients = {},
+              bool retain_graph = false, bool create_graph = false);
+
+// The gradients of the outputs with respect to the inputs (vector-Jacobian product); no grad
+// attribute is touched, and only paths that lead to an input are computed.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options = {});
+
+// The graph nodes alive in the process: a test that ends with more than it began has leaked.
+int64_t live_nodes();
+
+}  // namespace adjoint

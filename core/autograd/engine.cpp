@@ -1,0 +1,392 @@
+// Backward: runs the nodes that the roots depend on, newest first.
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/error.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/autograd/gradient_ops.h"
+#include "core/autograd/node.h"
+#include "core/tensor/tensor_impl.h"
+
+namespace adjoint {
+
+Node* exchange_current_node(Node* node);
+
+// Note [Claims]
+// A run keeps an entry for each node that it has reached. The node points to its run and entry, so
+// that finding it again costs a load. When another run (another thread, or a hook that calls
+// backward) has claimed the node first, this run keeps its entry in a map of its own instead.
+class BackwardRun {
+ public:
+  BackwardRun(bool retain_graph, bool create_graph)
+      : retain_(retain_graph),
+        record_(create_graph),
+        buffers_(std::move(spare().buffers)),
+        entries_(std::move(spare().entries)),
+        ready_(std::move(spare().ready)) {
+    buffers_.clear();
+    entries_.clear();
+    ready_.clear();
+  }
+
+  ~BackwardRun() {
+    for (const Entry& entry : entries_) unclaim(entry);
+    buffers_.clear();
+    entries_.clear();
+    ready_.clear();
+    spare() = {std::move(buffers_), std::move(entries_), std::move(ready_)};
+  }
+  BackwardRun(const BackwardRun&) = delete;
+  BackwardRun& operator=(const BackwardRun&) = delete;
+
+  // Restricts the run to what leads to these inputs, whose gradients go to results().
+  void capture(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs) {
+    pruned_ = true;
+    results_.resize(inputs.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      Node* node = inputs[i].impl()->node;
+      entries_[entry_of(node)].useful = true;
+      captures_.push_back({node, inputs[i].impl()->output, i});
+    }
+    mark_useful(outputs);
+  }
+
+  void seed(const Tensor& output, Tensor gradient) {
+    Node* node = output.impl()->node;
+    if (pruned_ && !useful(node)) return;
+    add(node, output.impl()->output, std::move(gradient));
+  }
+
+  // Runs until nothing is left.
+  void execute() {
+    while (!ready_.empty()) {
+      std::pop_heap(ready_.begin(), ready_.end());
+      const Ready next = ready_.back();
+      ready_.pop_back();
+      run_node(next.node, next.entry);
+    }
+  }
+
+  std::vector<Tensor>& results() { return results_; }
+
+  bool needs(const Node& node, int i) {
+    Node* target = node.edges[i].node;
+    return target != nullptr && (!pruned_ || useful(target));
+  }
+
+  Tensor into(const Node& node, int i) {
+    const Edge& edge = node.edges[i];
+    if (record_ || edge.node == nullptr || edge.node->extras != nullptr || pruned_) return {};
+    const uint32_t entry = entry_of(edge.node);
+    Tensor& buffer = buffers_[entries_[entry].first + static_cast<uint32_t>(edge.output)];
+    const OutputMeta& meta = edge.node->outputs[edge.output];
+    const auto usable = [&meta](const Tensor& x) {
+      const TensorImpl* impl = x.impl();
+      return impl != nullptr && impl->unique() && impl->contiguous && impl->node == nullptr &&
+             impl->dtype == meta.dtype && impl->shape == meta.shape;
+    };
+    if (!buffer.defined() && edge.node->is_leaf()) {
+      // The leaf's gradient itself becomes the buffer: while it is here nobody else has it.
+      Leaf* leaf = static_cast<Leaf*>(edge.node);
+      Tensor held = leaf->exchange_grad({});
+      if (!usable(held)) {
+        if (held.defined()) leaf->exchange_grad(std::move(held));
+        return {};
+      }
+      buffer = std::move(held);
+      entries_[entry].taken = true;
+      make_ready(edge.node, entry);
+    }
+    return usable(buffer) ? buffer : Tensor();
+  }
+
+ private:
+  struct Entry {
+    Node* node;
+    uint32_t first;  // of its outputs' buffers
+    bool queued, useful, foreign, taken;
+  };
+  struct Ready {
+    uint64_t sequence;
+    Node* node;
+    uint32_t entry;
+    bool operator<(const Ready& other) const { return sequence < other.sequence; }
+  };
+  struct Capture {
+    Node* node;
+    int32_t output;
+    size_t result;
+  };
+  struct Spare {
+    std::vector<Tensor> buffers;
+    std::vector<Entry> entries;
+    std::vector<Ready> ready;
+  };
+
+  // The vectors of the last run on this thread, for the next: a step allocates none.
+  static Spare& spare() {
+    static thread_local Spare instance;
+    return instance;
+  }
+
+  uint32_t add_entry(Node* node, bool foreign) {
+    const auto entry = static_cast<uint32_t>(entries_.size());
+    entries_.push_back(
+        {node, static_cast<uint32_t>(buffers_.size()), false, false, foreign, false});
+    buffers_.resize(buffers_.size() + static_cast<size_t>(node->output_count));
+    return entry;
+  }
+
+  // See Note [Claims].
+  uint32_t entry_of(Node* node) {
+    BackwardRun* owner = node->run.load(std::memory_order_acquire);
+    if (owner == this) return node->run_entry;
+    if (!foreign_.empty()) {
+      const auto found = foreign_.find(node);
+      if (found != foreign_.end()) return found->second;
+    }
+    if (owner == nullptr &&
+        node->run.compare_exchange_strong(owner, this, std::memory_order_acq_rel)) {
+      node->run_entry = add_entry(node, false);
+      return node->run_entry;
+    }
+    const uint32_t entry = add_entry(node, true);
+    foreign_.emplace(node, entry);
+    return entry;
+  }
+
+  // Whether the node has been reached at all; only asked of pruned runs.
+  bool useful(Node* node) {
+    if (node->run.load(std::memory_order_acquire) == this) return entries_[node->run_entry].useful;
+    const auto found = foreign_.find(node);
+    return found != foreign_.end() && entries_[found->second].useful;
+  }
+
+  void unclaim(const Entry& entry) {
+    if (entry.node == nullptr) return;
+    // An exception came between: what was taken from a leaf goes back.
+    if (entry.taken && buffers_[entry.first].defined()) {
+      static_cast<Leaf*>(entry.node)->exchange_grad(std::move(buffers_[entry.first]));
+    }
+    if (!entry.foreign) entry.node->run.store(nullptr, std::memory_order_release);
+  }
+
+  // Depth first over what the outputs depend on; a node is useful when an edge leads to one that
+  // is. Iterative, in two visits of each node.
+  void mark_useful(const std::vector<Tensor>& outputs) {
+    struct Visit {
+      Node* node;
+      int32_t next;
+    };
+    std::vector<Visit> stack;
+    std::unordered_map<Node*, bool> seen;
+    for (const Tensor& output : outputs) {
+      Node* root = output.impl()->node;
+      if (!seen.emplace(root, true).second) continue;
+      stack.push_back({root, 0});
+      while (!stack.empty()) {
+        Visit& top = stack.back();
+        if (top.next < top.node->edge_count) {
+          Node* child = top.node->edges[top.next++].node;
+          if (child != nullptr && seen.emplace(child, true).second) stack.push_back({child, 0});
+          continue;
+        }
+        Node* node = top.node;
+        stack.pop_back();
+        for (int32_t i = 0; i < node->edge_count; ++i) {
+          if (node->edges[i].node != nullptr && useful(node->edges[i].node)) {
+            entries_[entry_of(node)].useful = true;
+            break;
+          }
+        }
+      }
+    }
+  }
+
+  void make_ready(Node* node, uint32_t entry) {
+    if (entries_[entry].queued) return;
+    entries_[entry].queued = true;
+    ready_.push_back({node->sequence, node, entry});
+    std::push_heap(ready_.begin(), ready_.end());
+  }
+
+  void add(Node* node, int32_t output, Tensor gradient) {
+    const OutputMeta& meta = node->outputs[output];
+    if (gradient.shape() != meta.shape) gradient = gradient_ops::sum_to(gradient, meta.shape);
+    if (gradient.dtype() != meta.dtype) gradient = gradient_ops::cast(gradient, meta.dtype);
+    const uint32_t entry = entry_of(node);
+    Tensor& buffer = buffers_[entries_[entry].first + static_cast<uint32_t>(output)];
+    if (!buffer.defined()) {
+      buffer = std::move(gradient);
+    } else if (buffer.impl() != gradient.impl()) {
+      const TensorImpl* impl = buffer.impl();
+      if (!record_ && impl->unique() && impl->contiguous && impl->node == nullptr) {
+        gradient_ops::add_in_place(buffer, gradient);
+      } else {
+        buffer = gradient_ops::add(buffer, gradient);
+      }
+    }
+    make_ready(node, entry);
+  }
+
+  void run_hooks(Node* node, Tensor* dy) {
+    // A hook may remove itself or others: walks a copy.
+    const std::vector<Node::Hook> hooks = node->extras->hooks;
+    for (const Node::Hook& hook : hooks) {
+      if (!dy[hook.output].defined()) continue;
+      Tensor replaced = hook.function(dy[hook.output]);
+      if (!replaced.defined()) continue;
+      check<ShapeError>(replaced.shape() == dy[hook.output].shape(), "hook of '", node->name,
+                        "': returned a gradient of shape ", replaced.shape(), "; expected ",
+                        dy[hook.output].shape());
+      dy[hook.output] = std::move(replaced);
+    }
+    for (auto& [output, gradient] : node->extras->retained) gradient = dy[output];
+  }
+
+  void run_node(Node* node, uint32_t entry) {
+    // Taken out of the buffers, which may move while the closure runs.
+    constexpr int kInline = 4;
+    Tensor inline_dy[kInline];
+    std::vector<Tensor> many;
+    const int outputs = node->output_count;
+    Tensor* dy = inline_dy;
+    if (outputs > kInline) {
+      many.resize(static_cast<size_t>(outputs));
+      dy = many.data();
+    }
+    for (int i = 0; i < outputs; ++i) {
+      dy[i] = std::move(buffers_[entries_[entry].first + static_cast<uint32_t>(i)]);
+    }
+    if (node->extras != nullptr) run_hooks(node, dy);
+    if (pruned_) {
+      for (const Capture& capture : captures_) {
+        if (capture.node == node) results_[capture.result] = dy[capture.output];
+      }
+    }
+    if (node->is_leaf()) {
+      if (!pruned_ && dy[0].defined()) {
+        static_cast<Leaf*>(node)->accumulate(std::move(dy[0]), record_);
+      }
+    } else if (!pruned_ || leads_on(node)) {
+      call(node, dy);
+    }
+    Entry& done = entries_[entry];
+    if (!done.foreign) node->run.store(nullptr, std::memory_order_release);
+    done.node = nullptr;
+  }
+
+  bool leads_on(Node* node) {
+    for (int32_t i = 0; i < node->edge_count; ++i) {
+      if (needs(*node, i)) return true;
+    }
+    return false;
+  }
+
+  void call(Node* node, Tensor* dy) {
+    check<AutogradError>(!node->freed(), node->name,
+                         ": backward through a graph a second time: what '", node->name,
+                         "' saved was freed by the first backward; expected a fresh forward; pass "
+                         "retain_graph = true to the first one");
+    Node* before = exchange_current_node(node);
+    struct Restore {
+      Node* node;
+      ~Restore() { exchange_current_node(node); }
+    } restore{before};
+    Grads grads = node->call(Backward(*this, *node, dy));
+    check<AutogradError>(grads.size() == node->edge_count, node->name, ": backward returned ",
+                         grads.size(), " gradients; expected ", node->edge_count);
+    // Dropped before the inputs' gradients are added, so that one passed straight through is seen
+    // to be uniquely owned.
+    for (int i = 0; i < node->output_count; ++i) dy[i] = Tensor();
+    for (int32_t i = 0; i < node->edge_count; ++i) {
+      if (!grads[i].defined() || !needs(*node, i)) continue;
+      add(node->edges[i].node, node->edges[i].output, std::move(grads[i]));
+    }
+    if (!retain_) node->free_saved();
+  }
+
+  bool retain_, record_, pruned_ = false;
+  std::vector<Tensor> buffers_;
+  std::vector<Entry> entries_;
+  std::vector<Ready> ready_;
+  std::unordered_map<Node*, uint32_t> foreign_;
+  std::vector<Capture> captures_;
+  std::vector<Tensor> results_;
+};
+
+bool Backward::needs(int i) const { return run_.needs(node_, i); }
+Tensor Backward::into(int i) const { return run_.into(node_, i); }
+
+namespace {
+
+void check_outputs(const char* op, const std::vector<Tensor>& outputs,
+                   const std::vector<Tensor>& gradients) {
+  check<AutogradError>(!outputs.empty(), op, ": no outputs; expected at least one");
+  check<AutogradError>(gradients.empty() || gradients.size() == outputs.size(), op, ": ",
+                       gradients.size(), " gradients for ", outputs.size(),
+                       " outputs; expected as many");
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    check<AutogradError>(outputs[i].defined() && outputs[i].requires_grad(), op, ": output ", i,
+                         " does not require grad and has no history; expected the result of "
+                         "operators on a tensor that requires grad");
+    const bool given = i < gradients.size() && gradients[i].defined();
+    if (!given) {
+      check<AutogradError>(outputs[i].numel() == 1, op, ": output ", i, " has shape ",
+                           outputs[i].shape(),
+                           " and no gradient; expected one element, or a gradient of that shape");
+      continue;
+    }
+    check<ShapeError>(gradients[i].shape() == outputs[i].shape(), op, ": gradient ", i,
+                      " has shape ", gradients[i].shape(), "; expected ", outputs[i].shape());
+  }
+}
+
+// Nodes stay alive through their outputs: holding the outputs holds the graph.
+void run(BackwardRun& engine, const std::vector<Tensor>& outputs,
+         const std::vector<Tensor>& gradients, bool create_graph) {
+  const bool before = grad_enabled();
+  struct Restore {
+    bool enabled;
+    ~Restore() { set_grad_enabled(enabled); }
+  } restore{before};
+  set_grad_enabled(create_graph);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const bool given = i < gradients.size() && gradients[i].defined();
+    engine.seed(outputs[i], given ? gradients[i] : ones_like(outputs[i]));
+  }
+  engine.execute();
+}
+
+}  // namespace
+
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients,
+              bool retain_graph, bool create_graph) {
+  check_outputs("backward", outputs, gradients);
+  BackwardRun engine(retain_graph || create_graph, create_graph);
+  run(engine, outputs, gradients, create_graph);
+}
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
+  check_outputs("grad", outputs, options.grad_outputs);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check<AutogradError>(inputs[i].defined() && inputs[i].requires_grad(), "grad: input ", i,
+                         " does not require grad; expected one that does");
+  }
+  BackwardRun engine(options.retain_graph || options.create_graph, options.create_graph);
+  engine.capture(outputs, inputs);
+  run(engine, outputs, options.grad_outputs, options.create_graph);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check<AutogradError>(options.allow_unused || engine.results()[i].defined(), "grad: input ", i,
+                         " of shape ", inputs[i].shape(),
+                         " has no influence on the outputs; expected one that has; pass "
+                         "allow_unused = true to get an undefined gradient");
+  }
+  return std::move(engine.results());
+}
+
+}  // namespace adjoint

@@ -1,0 +1,201 @@
+#include "core/autograd/node.h"
+
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/error.h>
+
+#include "core/autograd/gradient_ops.h"
+#include "core/tensor/tensor_impl.h"
+
+namespace adjoint {
+namespace {
+
+std::atomic<uint64_t> last_sequence{0};
+std::atomic<int64_t> nodes{0};
+
+// Released nodes that wait to be destroyed, and whether the loop that does it is running.
+thread_local Node* released = nullptr;
+thread_local bool destroying = false;
+
+}  // namespace
+
+int64_t live_nodes() { return nodes.load(std::memory_order_relaxed); }
+
+uint64_t Node::next_sequence() { return last_sequence.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+Node::Node(const char* op_name, uint64_t number) : name(op_name), sequence(number) {
+  nodes.fetch_add(1, std::memory_order_relaxed);
+}
+
+Node::~Node() {
+  for (int32_t i = 0; i < edge_count; ++i) {
+    if (edges[i].node != nullptr) release(edges[i].node);
+  }
+  nodes.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// See Note [Graph ownership].
+void Node::release(Node* node) noexcept {
+  if (node->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  node->next_released_ = released;
+  released = node;
+  if (destroying) return;
+  destroying = true;
+  while (released != nullptr) {
+    Node* next = released;
+    released = next->next_released_;
+    next->destroy();
+  }
+  destroying = false;
+}
+
+Leaf::Leaf(const Tensor& x) : Node("leaf", 0), meta_{x.shape(), x.dtype()} {
+  output_count = 1;
+  outputs = &meta_;
+}
+
+void* Leaf::operator new(size_t bytes) { return allocate(bytes); }
+void Leaf::operator delete(void* memory, size_t bytes) noexcept { deallocate(memory, bytes); }
+
+Grads Leaf::call(const Backward&) { return {}; }
+
+Tensor Leaf::get_grad() {
+  lock();
+  Tensor grad = grad_;
+  unlock();
+  return grad;
+}
+
+Tensor Leaf::exchange_grad(Tensor grad) {
+  lock();
+  std::swap(grad_, grad);
+  unlock();
+  return grad;
+}
+
+void Leaf::accumulate(Tensor gradient, bool record) {
+  // Taken out while it is added to, so the lock is never held over a kernel; another thread that
+  // finishes meanwhile leaves its part, which is then added as well.
+  Tensor sum = exchange_grad({});
+  while (true) {
+    if (!sum.defined()) {
+      // Moved in if nobody else can see it; a copy otherwise, for an optimizer may write to it.
+      const TensorImpl* impl = gradient.impl();
+      if (impl->unique() && impl->contiguous && (record || impl->node == nullptr)) {
+        sum = std::move(gradient);
+      } else {
+        sum = gradient_ops::clone(record ? gradient : gradient.detach());
+      }
+    } else if (record || sum.impl()->node != nullptr || sum.dtype() != gradient.dtype()) {
+      sum = gradient_ops::add(sum, gradient);
+    } else {
+      gradient_ops::add_in_place(sum, gradient);
+    }
+    lock();
+    if (!grad_.defined()) {
+      grad_ = std::move(sum);
+      unlock();
+      return;
+    }
+    gradient = std::move(grad_);
+    grad_ = Tensor();
+    unlock();
+  }
+}
+
+// --- what tensors know of the graph ---
+
+bool Tensor::requires_grad() const {
+  check(impl_ != nullptr, "requires_grad: undefined tensor; expected a tensor with elements");
+  Node* node = impl_->node;
+  return node != nullptr && (!node->is_leaf() || static_cast<Leaf*>(node)->requires_grad);
+}
+
+bool Tensor::is_leaf() const {
+  check(impl_ != nullptr, "is_leaf: undefined tensor; expected a tensor with elements");
+  return impl_->node == nullptr || impl_->node->is_leaf();
+}
+
+const char* Tensor::grad_fn_name() const { return is_leaf() ? nullptr : impl_->node->name; }
+
+const Tensor& Tensor::requires_grad_(bool value) const {
+  check<AutogradError>(is_leaf(), "requires_grad_: the tensor of shape ", shape(), " was made by '",
+                       is_leaf() ? "" : impl_->node->name,
+                       "'; expected a leaf; use detach() for one");
+  check<AutogradError>(!value || is_floating_point(dtype()), "requires_grad_: dtype ", dtype(),
+                       " has no gradients; expected f32 or f64");
+  if (impl_->node != nullptr) {
+    static_cast<Leaf*>(impl_->node)->requires_grad = value;
+  } else if (value) {
+    impl_->node = new Leaf(*this);
+    impl_->output = 0;
+  }
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  if (is_leaf())
+    return impl_->node == nullptr ? Tensor() : static_cast<Leaf*>(impl_->node)->get_grad();
+  if (impl_->node->extras) {
+    for (const auto& [output, gradient] : impl_->node->extras->retained) {
+      if (output == impl_->output) return gradient;
+    }
+  }
+  return {};
+}
+
+void Tensor::set_grad(Tensor grad) const {
+  check<AutogradError>(is_leaf(), "set_grad: the tensor of shape ", shape(),
+                       " is not a leaf; expected a leaf");
+  if (impl_->node == nullptr) {
+    if (!grad.defined()) return;
+    impl_->node = new Leaf(*this);
+    static_cast<Leaf*>(impl_->node)->requires_grad = false;
+  }
+  if (grad.defined()) {
+    check<ShapeError>(grad.shape() == shape() && grad.dtype() == dtype(),
+                      "set_grad: gradient of shape ", grad.shape(), " and dtype ", grad.dtype(),
+                      "; expected ", shape(), " and ", dtype());
+  }
+  static_cast<Leaf*>(impl_->node)->exchange_grad(std::move(grad));
+}
+
+void Tensor::retain_grad() const {
+  check<AutogradError>(requires_grad(), "retain_grad: the tensor of shape ", shape(),
+                       " does not require grad; expected one that does");
+  if (is_leaf()) return;
+  auto& retained = impl_->node->get_extras().retained;
+  for (const auto& entry : retained) {
+    if (entry.first == impl_->output) return;
+  }
+  retained.emplace_back(impl_->output, Tensor());
+}
+
+HookHandle Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
+  check<AutogradError>(requires_grad(), "register_hook: the tensor of shape ", shape(),
+                       " does not require grad; expected one that does");
+  static std::atomic<int64_t> last_id{0};
+  const int64_t id = ++last_id;
+  Node* node = impl_->node;
+  node->get_extras().hooks.push_back({id, impl_->output, std::move(hook)});
+  // The handle keeps the node, not the tensor: it may outlive both.
+  Node::retain(node);
+  const std::shared_ptr<Node> owner(node, [](Node* n) { Node::release(n); });
+  return HookHandle([owner, id] {
+    if (!owner->extras) return;
+    std::erase_if(owner->extras->hooks, [id](const Node::Hook& h) { return h.id == id; });
+  });
+}
+
+Tensor Tensor::detach() const {
+  check(impl_ != nullptr, "detach: undefined tensor; expected a tensor with elements");
+  return make_view(*this, shape(), strides(), impl_->offset);
+}
+
+void Tensor::backward() const { backward(BackwardOptions{}); }
+
+void Tensor::backward(const BackwardOptions& options) const {
+  adjoint::backward({*this}, {options.gradient}, options.retain_graph || options.create_graph,
+                    options.create_graph);
+}
+
+}  // namespace adjoint

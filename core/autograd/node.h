@@ -1,0 +1,164 @@
+// The graph: a node for each recorded operation, an edge to what made each of its inputs.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace adjoint {
+
+class Node;
+class BackwardRun;
+
+// The gradients that a backward closure returns, one for each input; undefined where none is
+// needed.
+class Grads {
+ public:
+  template <class... T>
+  requires(std::is_same_v<std::remove_cvref_t<T>, Tensor>&&...) Grads(T&&... grads)
+      : inline_{std::forward<T>(grads)...}, size_(sizeof...(T)) {  // NOLINT
+    static_assert(sizeof...(T) <= kInline);
+  }
+  explicit Grads(std::vector<Tensor> grads)
+      : many_(std::move(grads)), size_(static_cast<int>(many_.size())) {}
+
+  int size() const { return size_; }
+  Tensor& operator[](int i) { return many_.empty() ? inline_[i] : many_[i]; }
+
+ private:
+  static constexpr int kInline = 6;
+  std::array<Tensor, kInline> inline_;
+  std::vector<Tensor> many_;
+  int size_;
+};
+
+// What a backward closure is called with.
+class Backward {
+ public:
+  Backward(BackwardRun& run, Node& node, Tensor* dy) : run_(run), node_(node), dy_(dy) {}
+
+  // The gradient of output i; undefined when nothing depends on it.
+  const Tensor& dy(int i) const { return dy_[i]; }
+  // Whether input i's gradient is wanted.
+  bool needs(int i) const;
+  // A buffer of input i's shape and dtype that its gradient will be added to and that nobody else
+  // sees: a kernel may add into it and the closure return it. Undefined when there is none.
+  Tensor into(int i) const;
+
+ private:
+  BackwardRun& run_;
+  Node& node_;
+  Tensor* dy_;
+};
+
+struct Edge {
+  Node* node = nullptr;  // owned; nullptr where no gradient is wanted
+  int32_t output = 0;
+};
+
+struct OutputMeta {
+  Shape shape;
+  DType dtype;
+};
+
+// Note [Graph ownership]
+// A tensor owns the node that made it; a node owns the nodes of its inputs through its edges. What
+// a node saved of its own outputs holds elements only, so there is no cycle. The last release of a
+// node never recurses: released nodes queue up and one loop destroys them (a chain of a million
+// operations must not overflow the stack).
+class Node {
+ public:
+  // `sequence` 0 is for leaves, which run last.
+  Node(const char* op_name, uint64_t number);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  static void retain(Node* node) { node->references_.fetch_add(1, std::memory_order_relaxed); }
+  static void release(Node* node) noexcept;
+  // Reverse creation order is a topological order.
+  static uint64_t next_sequence();
+
+  virtual Grads call(const Backward& backward) = 0;
+  // Frees what was saved. A second call of `call` is then an error.
+  virtual void free_saved() noexcept = 0;
+  virtual bool freed() const = 0;
+  virtual bool is_leaf() const { return false; }
+
+  const char* const name;
+  const uint64_t sequence;
+  int32_t edge_count = 0, output_count = 0;
+  Edge* edges = nullptr;          // in the node's own allocation
+  OutputMeta* outputs = nullptr;  // likewise
+
+  // Hooks and retained gradients, by output. Rare, so behind one pointer.
+  struct Hook {
+    int64_t id;
+    int32_t output;
+    std::function<Tensor(const Tensor&)> function;
+  };
+  struct Extras {
+    std::vector<Hook> hooks;
+    std::vector<std::pair<int32_t, Tensor>> retained;  // output, gradient
+  };
+  std::unique_ptr<Extras> extras;
+  Extras& get_extras() {
+    if (!extras) extras = std::make_unique<Extras>();
+    return *extras;
+  }
+
+  // The backward that is using this node, and its place there. See Note [Claims] in engine.cpp.
+  std::atomic<BackwardRun*> run{nullptr};
+  uint32_t run_entry = 0;
+
+ protected:
+  virtual ~Node();
+  // Destroys the node and frees its allocation.
+  virtual void destroy() noexcept = 0;
+
+ private:
+  std::atomic<int32_t> references_{1};
+  Node* next_released_ = nullptr;
+};
+
+// The node of a tensor that was not computed: where its gradient accumulates.
+class Leaf final : public Node {
+ public:
+  explicit Leaf(const Tensor& x);
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory, size_t bytes) noexcept;
+
+  Grads call(const Backward& backward) override;
+  void free_saved() noexcept override {}
+  bool freed() const override { return false; }
+  bool is_leaf() const override { return true; }
+
+  Tensor get_grad();
+  // Returns what was there.
+  Tensor exchange_grad(Tensor grad);
+  // Adds, in place unless the sum is to be recorded.
+  void accumulate(Tensor gradient, bool record);
+
+  bool requires_grad = true;
+
+ private:
+  void destroy() noexcept override { delete this; }
+  void lock() {
+    while (busy_.test_and_set(std::memory_order_acquire)) {}
+  }
+  void unlock() { busy_.clear(std::memory_order_release); }
+
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+  Tensor grad_;
+  OutputMeta meta_;
+};
+
+// Whether gradients flow to the tensor.
+inline bool wants_grad(const Tensor& x) { return x.defined() && x.requires_grad(); }
+
+}  // namespace adjoint

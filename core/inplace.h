@@ -1,0 +1,32 @@
+// Functions that write into a tensor. Their names end in `_`.
+//
+// The version of the elements changes, so a graph that saved them notices. With grad mode on and
+// history in x or in a source they record themselves; they throw AutogradError, naming the
+// functional form, when x is a leaf that requires grad, a recorded view, or has recorded views.
+#pragma once
+
+#include <adjoint/core/random.h>
+#include <adjoint/core/tensor.h>
+
+namespace adjoint {
+
+// x op= y; y broadcasts to x's shape and is cast to x's dtype.
+void add_(const Tensor& x, const Tensor& y);
+void sub_(const Tensor& x, const Tensor& y);
+void mul_(const Tensor& x, const Tensor& y);
+void div_(const Tensor& x, const Tensor& y);
+void add_(const Tensor& x, Scalar y);
+void sub_(const Tensor& x, Scalar y);
+void mul_(const Tensor& x, Scalar y);
+void div_(const Tensor& x, Scalar y);
+void copy_(const Tensor& x, const Tensor& source);  // broadcasts and casts
+void fill_(const Tensor& x, Scalar value);
+void zero_(const Tensor& x);
+
+// Fills; not recorded.
+void uniform_(const Tensor& x, double low = 0, double high = 1,
+              Generator& generator = default_generator());
+void normal_(const Tensor& x, double mean = 0, double std = 1,
+             Generator& generator = default_generator());
+
+}  // namespace adjoint

@@ -1,0 +1,222 @@
+// Operators on tensors. Names, arguments and defaults are PyTorch's.
+//
+// Every function returns a new tensor (a view where it says so) and records itself when grad mode
+// is on and an input requires grad. All are differentiable to any order unless marked "no
+// gradient". Dtypes of two inputs are promoted (bool < i64 < f32 < f64); a number does not raise a
+// floating tensor's dtype. Shapes broadcast where it says so. Errors name the operator, the values
+// and what was expected: ShapeError, DTypeError, IndexError.
+//
+// Each line `Tensor name(` here has a row in the catalogue (core/op_catalog.h): a test compares.
+#pragma once
+
+#include <adjoint/core/random.h>
+#include <adjoint/core/tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace adjoint {
+
+// --- arithmetic, broadcasting ---
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);  // integers give f32
+Tensor pow(const Tensor& base, const Tensor& exponent);
+Tensor maximum(const Tensor& a, const Tensor& b);  // NaN wins; a tie halves the gradient
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor add(const Tensor& a, Scalar b);
+Tensor sub(const Tensor& a, Scalar b);
+Tensor mul(const Tensor& a, Scalar b);
+Tensor div(const Tensor& a, Scalar b);
+Tensor pow(const Tensor& base, Scalar exponent);
+Tensor rsub(const Tensor& a, Scalar b);  // b - a
+Tensor rdiv(const Tensor& a, Scalar b);  // b / a
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& a, Scalar b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, Scalar b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, Scalar b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, Scalar b) { return div(a, b); }
+inline Tensor operator+(Scalar a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(Scalar a, const Tensor& b) { return rsub(b, a); }
+inline Tensor operator*(Scalar a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(Scalar a, const Tensor& b) { return rdiv(b, a); }
+
+// --- functions of one tensor ---
+Tensor neg(const Tensor& x);
+Tensor abs(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor reciprocal(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor relu(const Tensor& x);
+enum class Gelu { erf, tanh };
+Tensor gelu(const Tensor& x, Gelu approximate = Gelu::erf);
+Tensor silu(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor erfc(const Tensor& x);
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+
+// --- comparisons, broadcasting; no gradient; bool ---
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+Tensor eq(const Tensor& a, Scalar b);
+Tensor ne(const Tensor& a, Scalar b);
+Tensor lt(const Tensor& a, Scalar b);
+Tensor le(const Tensor& a, Scalar b);
+Tensor gt(const Tensor& a, Scalar b);
+Tensor ge(const Tensor& a, Scalar b);
+inline Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+inline Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+inline Tensor operator==(const Tensor& a, Scalar b) { return eq(a, b); }
+inline Tensor operator!=(const Tensor& a, Scalar b) { return ne(a, b); }
+inline Tensor operator<(const Tensor& a, Scalar b) { return lt(a, b); }
+inline Tensor operator<=(const Tensor& a, Scalar b) { return le(a, b); }
+inline Tensor operator>(const Tensor& a, Scalar b) { return gt(a, b); }
+inline Tensor operator>=(const Tensor& a, Scalar b) { return ge(a, b); }
+
+// --- selection, broadcasting ---
+// condition (bool) ? a : b.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b);
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b);
+// x with `value` where mask (bool, broadcasts to x's shape) is true.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
+// Lower triangle of the last two dimensions, on and below the diagonal; zeros elsewhere.
+Tensor tril(const Tensor& x, int64_t diagonal = 0);
+Tensor triu(const Tensor& x, int64_t diagonal = 0);
+
+// --- dtype and layout ---
+Tensor to(const Tensor& x, DType dtype);  // x itself if it has the dtype
+Tensor clone(const Tensor& x);
+Tensor contiguous(const Tensor& x);  // x itself if it is contiguous
+
+// --- shape ---
+// One size may be -1. `view` shares elements or throws; `reshape` copies where it must.
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor view(const Tensor& x, const Shape& shape);
+Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
+// Views:
+Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
+Tensor permute(const Tensor& x, const Shape& dims);
+Tensor squeeze(const Tensor& x, int64_t dim);
+Tensor unsqueeze(const Tensor& x, int64_t dim);
+Tensor expand(const Tensor& x, const Shape& shape);  // -1 keeps a size
+// Elements start, start + step, ... before end along dim, clamped as Python slices; step >= 1.
+Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end = INT64_MAX,
+             int64_t step = 1);
+Tensor select(const Tensor& x, int64_t dim, int64_t index);
+std::vector<Tensor> split(const Tensor& x, int64_t split_size, int64_t dim = 0);
+std::vector<Tensor> split(const Tensor& x, std::span<const int64_t> sizes, int64_t dim = 0);
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
+// Copies:
+Tensor cat(std::span<const Tensor> tensors, int64_t dim = 0);
+Tensor stack(std::span<const Tensor> tensors, int64_t dim = 0);
+inline Tensor cat(std::initializer_list<Tensor> tensors, int64_t dim = 0) {
+  return cat(std::span<const Tensor>(tensors.begin(), tensors.size()), dim);
+}
+inline Tensor stack(std::initializer_list<Tensor> tensors, int64_t dim = 0) {
+  return stack(std::span<const Tensor>(tensors.begin(), tensors.size()), dim);
+}
+
+// --- reductions: over all elements, or over dims ---
+inline constexpr bool kKeepDim = true;
+Tensor sum(const Tensor& x);  // integers and bools give i64
+Tensor sum(const Tensor& x, const Shape& dims, bool keepdim = false);
+Tensor mean(const Tensor& x);
+Tensor mean(const Tensor& x, const Shape& dims, bool keepdim = false);
+// The gradient goes to all equal maxima alike for `amax` (over all, or several dims) and to the
+// first one for `max` over one dim, which also gives its index (i64).
+Tensor amax(const Tensor& x, const Shape& dims, bool keepdim = false);
+Tensor amin(const Tensor& x, const Shape& dims, bool keepdim = false);
+Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
+struct ValuesAndIndices {
+  Tensor values, indices;
+};
+ValuesAndIndices max(const Tensor& x, int64_t dim, bool keepdim = false);
+ValuesAndIndices min(const Tensor& x, int64_t dim, bool keepdim = false);
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);  // no gradient; first maximum
+// Divides by (count - correction).
+Tensor var(const Tensor& x, const Shape& dims, double correction = 1, bool keepdim = false);
+Tensor var(const Tensor& x, double correction = 1);
+Tensor sum_to_size(const Tensor& x, const Shape& shape);  // what broadcasting had expanded
+// Over all elements of a bool tensor; no gradient.
+bool any(const Tensor& x);
+bool all(const Tensor& x);
+bool all_finite(const Tensor& x);
+
+// --- linear algebra ---
+// As torch.matmul: (k)(k), (m,k)(k), (k)(k,n), (m,k)(k,n), and batches that broadcast.
+Tensor matmul(const Tensor& a, const Tensor& b);
+Tensor bmm(const Tensor& a, const Tensor& b);  // (b,m,k)(b,k,n)
+// x w^T + bias: x (..., in), w (out, in), bias (out) or undefined.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+// --- networks ---
+Tensor softmax(const Tensor& x, int64_t dim);
+Tensor log_softmax(const Tensor& x, int64_t dim);
+// Over the last dims, which have `normalized_shape`; weight and bias of that shape or undefined.
+// Ba, Kiros, Hinton 2016, arXiv 1607.06450.
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                  const Tensor& bias = {}, double eps = 1e-5);
+// Zeroes each element with probability p and divides the others by 1 - p; x itself unless training.
+// The mask is a function of the generator's stream and the element's index, not stored.
+Tensor dropout(const Tensor& x, double p = 0.5, bool training = true,
+               Generator& generator = default_generator());
+// Rows of weight (rows, width) by indices (i64, any shape): indices.shape + (width). IndexError
+// names an index outside. The gradient of row padding_idx is zero.
+Tensor embedding(const Tensor& indices, const Tensor& weight,
+                 std::optional<int64_t> padding_idx = std::nullopt);
+enum class Reduction { none, mean, sum };
+struct CrossEntropyOptions {
+  Reduction reduction = Reduction::mean;
+  int64_t ignore_index = -100;   // targets that count for nothing
+  double label_smoothing = 0.0;  // Szegedy et al. 2016, arXiv 1512.00567, section 7
+};
+// -log softmax(logits)[target]: logits (classes), (N, classes) or (N, classes, d...), targets i64
+// without the class dimension. The mean is over targets that are not ignored.
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options = {});
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+struct AttentionOptions {
+  Tensor mask = {};  // broadcasts to (..., L, S): bool (true takes part) or floating (added)
+  double dropout_p = 0.0;
+  bool is_causal = false;  // query i sees keys j <= i (top-left aligned), not with a mask
+  std::optional<double> scale = std::nullopt;  // 1 / sqrt(E)
+  Generator* generator = nullptr;              // of the dropout; the thread's own by default
+};
+// softmax(q k^T scale + mask) v: q (..., L, E), k (..., S, E), v (..., S, Ev) -> (..., L, Ev).
+// Vaswani et al. 2017, arXiv 1706.03762, equation 1. A row without any key gives zeros.
+Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                    const AttentionOptions& options = {});
+
+// --- random tensors: a stream of the generator each; no gradient ---
+Tensor rand(const Shape& shape, DType dtype = DType::f32,
+            Generator& generator = default_generator());  // [0, 1)
+Tensor randn(const Shape& shape, DType dtype = DType::f32,
+             Generator& generator = default_generator());
+Tensor randint(int64_t low, int64_t high, const Shape& shape,
+               Generator& generator = default_generator());  // i64 in [low, high)
+Tensor randperm(int64_t n, Generator& generator = default_generator());
+
+}  // namespace adjoint

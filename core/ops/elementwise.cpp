@@ -1,0 +1,399 @@
+// Arithmetic, functions of one tensor, comparisons, selection.
+#include <adjoint/core/ops.h>
+
+#include <algorithm>
+
+#include "core/autograd/gradient_ops.h"
+#include "core/autograd/op.h"
+#include "core/ops/loops.h"
+
+namespace adjoint {
+namespace {
+
+using kernels::Binary;
+using kernels::Compare;
+using kernels::Unary;
+
+int index(DType dtype) { return static_cast<int>(dtype); }
+
+// A number in memory, as a kernel reads it.
+struct TypedScalar {
+  alignas(8) char bytes[8];
+  TypedScalar(Scalar value, DType dtype) {
+    dispatch(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T typed;
+      if constexpr (std::is_floating_point_v<T>) {
+        typed = static_cast<T>(value.real());
+      } else if constexpr (std::is_same_v<T, bool>) {
+        typed = value.real() != 0;
+      } else {
+        typed = value.integer();
+      }
+      std::copy_n(reinterpret_cast<const char*>(&typed), sizeof(T), bytes);
+    });
+  }
+};
+
+// Adds an operand that is one number to a loop.
+template <int N>
+kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar& value, int at) {
+  kernels::Loop<N + 1> result;
+  result.rank = loop.rank;
+  std::copy(loop.size, loop.size + kMaxDims, result.size);
+  result.parameter[0] = result.parameter[1] = 0;
+  for (int i = 0, from = 0; i <= N; ++i) {
+    if (i == at) {
+      result.data[i] = const_cast<char*>(value.bytes);
+      std::fill_n(result.stride[i], kMaxDims, 0);
+    } else {
+      result.data[i] = loop.data[from];
+      std::copy(loop.stride[from], loop.stride[from] + kMaxDims, result.stride[i]);
+      ++from;
+    }
+  }
+  return result;
+}
+
+// Integers and bools become f32 where a function has only real values.
+Tensor as_floating(const Tensor& x) { return is_floating_point(x.dtype()) ? x : to(x, DType::f32); }
+
+template <class F>
+Tensor unary(const char* name, Unary which, const Tensor& x) {
+  const Op op(name, {x});
+  const auto kernel = kernel_table().elementwise.unary[static_cast<int>(which)][index(x.dtype())];
+  if (kernel == nullptr) return unary<F>(name, which, as_floating(x));
+  Tensor y = make_empty(name, x.shape(), x.dtype());
+  kernel(KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  using functors::Uses;
+  constexpr bool uses_input = F::kUses == Uses::input || F::kUses == Uses::both;
+  constexpr bool uses_output = F::kUses == Uses::output || F::kUses == Uses::both;
+  return op.differentiable(
+      y,
+      [which, x = op.save_if(uses_input, x),
+       y = uses_output ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
+        const Tensor dy = b.dy(0), x0 = *x, y0 = *y;
+        if (grad_enabled()) return {F::derivative(x0, y0, dy)};
+        Tensor dx = empty_like(dy);
+        const Tensor& in = uses_input ? x0 : dy;
+        const Tensor& out = uses_output ? y0 : dy;
+        kernel_table().elementwise.unary_backward[static_cast<int>(which)][index(dy.dtype())](
+            KernelScope(), make_loop<4>(dy.shape(), {&dx, &in, &out, &dy}));
+        return {dx};
+      });
+}
+
+Tensor binary_value(const char* name, Binary which, const Tensor& a, const Tensor& b, DType dtype) {
+  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
+  const Shape shape = broadcast_shapes(name, a0.shape(), b0.shape());
+  Tensor y = make_empty(name, shape, dtype);
+  kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
+      KernelScope(), make_loop<3>(shape, {&y, &a0, &b0}));
+  return y;
+}
+
+// a op value, or value op a where `reversed`.
+Tensor scalar_value(const char* name, Binary which, const Tensor& a, Scalar value, DType dtype,
+                    bool reversed = false) {
+  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  Tensor y = make_empty(name, a0.shape(), dtype);
+  const TypedScalar typed(value, dtype);
+  kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
+      KernelScope(), with_scalar(make_loop<2>(a0.shape(), {&y, &a0}), typed, reversed ? 1 : 2));
+  return y;
+}
+
+// The dtype of a / b and of powers with real exponents.
+DType real_dtype(DType dtype) { return is_floating_point(dtype) ? dtype : DType::f32; }
+
+Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b) {
+  const Op op(name, {a, b});
+  const DType dtype = promote(a.dtype(), b.dtype());
+  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
+  const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
+  Tensor y = make_empty(name, shape, DType::boolean);
+  kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
+      KernelScope(), make_loop<3>(shape, {&y, &a0, &b0}));
+  return op.no_gradient(y);
+}
+
+Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
+  const Op op(name, {a}, {{"other", b.real()}});
+  const DType dtype = promote_scalar(a.dtype(), b);
+  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  Tensor y = make_empty(name, a.shape(), DType::boolean);
+  const TypedScalar typed(b, dtype);
+  kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
+      KernelScope(), with_scalar(make_loop<2>(a.shape(), {&y, &a0}), typed, 2));
+  return op.no_gradient(y);
+}
+
+}  // namespace
+
+DType promote_scalar(DType dtype, Scalar value) {
+  if (is_floating_point(dtype)) return dtype;
+  return promote(dtype, value.kind());
+}
+
+Tensor scalar_tensor(Scalar value, DType dtype) {
+  Tensor x = make_empty("scalar", {}, dtype);
+  const TypedScalar typed(value, dtype);
+  std::copy_n(typed.bytes, element_size(dtype), x.impl()->bytes());
+  return x;
+}
+
+// y = a + b;   da = dy, db = dy
+Tensor add(const Tensor& a, const Tensor& b) {
+  const Op op("add", {a, b});
+  Tensor y = binary_value("add", Binary::add, a, b, promote(a.dtype(), b.dtype()));
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0), g.dy(0)}; });
+}
+
+// y = a - b;   da = dy, db = -dy
+Tensor sub(const Tensor& a, const Tensor& b) {
+  const Op op("sub", {a, b});
+  Tensor y = binary_value("sub", Binary::sub, a, b, promote(a.dtype(), b.dtype()));
+  return op.differentiable(y, [](const Backward& g) -> Grads {
+    return {g.dy(0), g.needs(1) ? -g.dy(0) : Tensor()};
+  });
+}
+
+// y = a b;   da = dy b, db = dy a
+Tensor mul(const Tensor& a, const Tensor& b) {
+  const Op op("mul", {a, b});
+  Tensor y = binary_value("mul", Binary::mul, a, b, promote(a.dtype(), b.dtype()));
+  return op.differentiable(
+      y,
+      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b)](const Backward& g) -> Grads {
+        return {g.needs(0) ? g.dy(0) * *b : Tensor(), g.needs(1) ? g.dy(0) * *a : Tensor()};
+      });
+}
+
+// y = a / b;   da = dy / b, db = -dy y / b
+Tensor div(const Tensor& a, const Tensor& b) {
+  const Op op("div", {a, b});
+  Tensor y = binary_value("div", Binary::div, a, b, real_dtype(promote(a.dtype(), b.dtype())));
+  return op.differentiable(y,
+                           [b = op.save(b), y = op.needs(1) ? op.save_output(y) : SavedTensor()](
+                               const Backward& g) -> Grads {
+                             const Tensor b0 = *b, da = g.dy(0) / b0;
+                             return {da, g.needs(1) ? -(da * *y) : Tensor()};
+                           });
+}
+
+// y = a^b;   da = dy b a^(b-1), db = dy y log(a); both are 0 where the power is constant
+Tensor pow(const Tensor& base, const Tensor& exponent) {
+  const Op op("pow", {base, exponent});
+  const DType dtype = real_dtype(promote(base.dtype(), exponent.dtype()));
+  Tensor y = binary_value("pow", Binary::pow, base, exponent, dtype);
+  return op.differentiable(
+      y,
+      [a = op.save(base), b = op.save(exponent),
+       y = op.needs(1) ? op.save_output(y) : SavedTensor()](const Backward& g) -> Grads {
+        const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+        Tensor da, db;
+        if (g.needs(0)) da = where(b0 == 0.0, 0.0, dy * b0 * pow(a0, b0 - 1.0));
+        if (g.needs(1)) {
+          // 0^b is 0 around every b > 0, though log 0 is not finite.
+          const Tensor base_log = log(where(a0 == 0.0, 1.0, a0));
+          db = where(a0 == 0.0, where(b0 >= 0.0, 0.0, dy * *y * log(a0)), dy * *y * base_log);
+        }
+        return {da, db};
+      });
+}
+
+// y = max(a, b);   da = dy where a > b, dy / 2 where equal
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  const Op op("maximum", {a, b});
+  Tensor y = binary_value("maximum", Binary::maximum, a, b, promote(a.dtype(), b.dtype()));
+  return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
+    const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+    const Tensor shared = where(a0 == b0, dy * 0.5, dy);
+    return {g.needs(0) ? where(a0 < b0, 0.0, shared) : Tensor(),
+            g.needs(1) ? where(b0 < a0, 0.0, shared) : Tensor()};
+  });
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  const Op op("minimum", {a, b});
+  Tensor y = binary_value("minimum", Binary::minimum, a, b, promote(a.dtype(), b.dtype()));
+  return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
+    const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+    const Tensor shared = where(a0 == b0, dy * 0.5, dy);
+    return {g.needs(0) ? where(a0 > b0, 0.0, shared) : Tensor(),
+            g.needs(1) ? where(b0 > a0, 0.0, shared) : Tensor()};
+  });
+}
+
+Tensor add(const Tensor& a, Scalar b) {
+  const Op op("add", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value("add", Binary::add, a, b, promote_scalar(a.dtype(), b));
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+}
+
+Tensor sub(const Tensor& a, Scalar b) {
+  const Op op("sub", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value("sub", Binary::sub, a, b, promote_scalar(a.dtype(), b));
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+}
+
+Tensor rsub(const Tensor& a, Scalar b) {
+  const Op op("rsub", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value("rsub", Binary::sub, a, b, promote_scalar(a.dtype(), b), true);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {-g.dy(0)}; });
+}
+
+Tensor mul(const Tensor& a, Scalar b) {
+  const Op op("mul", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value("mul", Binary::mul, a, b, promote_scalar(a.dtype(), b));
+  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.dy(0) * b}; });
+}
+
+Tensor div(const Tensor& a, Scalar b) {
+  const Op op("div", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value("div", Binary::div, a, b, real_dtype(promote_scalar(a.dtype(), b)));
+  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.dy(0) / b}; });
+}
+
+// y = c / x;   dx = -dy y / x
+Tensor rdiv(const Tensor& a, Scalar b) {
+  const Op op("rdiv", {a}, {{"other", b.real()}});
+  Tensor y =
+      scalar_value("rdiv", Binary::div, a, b, real_dtype(promote_scalar(a.dtype(), b)), true);
+  return op.differentiable(y, [a = op.save(a), y = op.save_output(y)](const Backward& g) -> Grads {
+    return {-(g.dy(0) * *y) / *a};
+  });
+}
+
+// y = x^p;   dx = dy p x^(p-1)
+Tensor pow(const Tensor& base, Scalar exponent) {
+  const double p = exponent.real();
+  const Op op("pow", {base}, {{"exponent", p}});
+  const DType dtype = real_dtype(base.dtype());
+  Tensor y = p == 2.0 ? binary_value("pow", Binary::mul, base, base, dtype)
+                      : scalar_value("pow", Binary::pow, base, exponent, dtype);
+  return op.differentiable(y, [p, x = op.save_if(p != 0.0, base)](const Backward& g) -> Grads {
+    if (p == 0.0) return {g.dy(0) * 0.0};
+    if (p == 1.0) return {g.dy(0)};
+    const Tensor x0 = *x;
+    return {g.dy(0) * p * (p == 2.0 ? x0 : pow(x0, p - 1.0))};
+  });
+}
+
+Tensor neg(const Tensor& x) { return unary<functors::Neg>("neg", Unary::neg, x); }
+Tensor abs(const Tensor& x) { return unary<functors::Abs>("abs", Unary::abs, x); }
+Tensor exp(const Tensor& x) { return unary<functors::Exp>("exp", Unary::exp, x); }
+Tensor log(const Tensor& x) { return unary<functors::Log>("log", Unary::log, x); }
+Tensor sqrt(const Tensor& x) { return unary<functors::Sqrt>("sqrt", Unary::sqrt, x); }
+Tensor square(const Tensor& x) { return unary<functors::Square>("square", Unary::square, x); }
+Tensor reciprocal(const Tensor& x) {
+  return unary<functors::Reciprocal>("reciprocal", Unary::reciprocal, x);
+}
+Tensor sin(const Tensor& x) { return unary<functors::Sin>("sin", Unary::sin, x); }
+Tensor cos(const Tensor& x) { return unary<functors::Cos>("cos", Unary::cos, x); }
+Tensor tanh(const Tensor& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x); }
+Tensor sigmoid(const Tensor& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x); }
+Tensor relu(const Tensor& x) { return unary<functors::Relu>("relu", Unary::relu, x); }
+Tensor silu(const Tensor& x) { return unary<functors::Silu>("silu", Unary::silu, x); }
+Tensor erf(const Tensor& x) { return unary<functors::Erf>("erf", Unary::erf, x); }
+Tensor erfc(const Tensor& x) { return unary<functors::Erfc>("erfc", Unary::erfc, x); }
+Tensor gelu(const Tensor& x, Gelu approximate) {
+  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x)
+                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x);
+}
+
+Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", Compare::eq, a, b); }
+Tensor ne(const Tensor& a, const Tensor& b) { return compare("ne", Compare::ne, a, b); }
+Tensor lt(const Tensor& a, const Tensor& b) { return compare("lt", Compare::lt, a, b); }
+Tensor le(const Tensor& a, const Tensor& b) { return compare("le", Compare::le, a, b); }
+Tensor gt(const Tensor& a, const Tensor& b) { return compare("gt", Compare::gt, a, b); }
+Tensor ge(const Tensor& a, const Tensor& b) { return compare("ge", Compare::ge, a, b); }
+Tensor eq(const Tensor& a, Scalar b) { return compare("eq", Compare::eq, a, b); }
+Tensor ne(const Tensor& a, Scalar b) { return compare("ne", Compare::ne, a, b); }
+Tensor lt(const Tensor& a, Scalar b) { return compare("lt", Compare::lt, a, b); }
+Tensor le(const Tensor& a, Scalar b) { return compare("le", Compare::le, a, b); }
+Tensor gt(const Tensor& a, Scalar b) { return compare("gt", Compare::gt, a, b); }
+Tensor ge(const Tensor& a, Scalar b) { return compare("ge", Compare::ge, a, b); }
+
+// y = c ? a : b;   da = c ? dy : 0, db = c ? 0 : dy
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  const Op op("where", {condition, a, b});
+  op.check<DTypeError>(condition.dtype() == DType::boolean, "condition is of dtype ",
+                       condition.dtype(), "; expected bool; compare with 0 to get one");
+  const DType dtype = promote(a.dtype(), b.dtype());
+  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
+  const Shape shape =
+      broadcast_shapes("where", broadcast_shapes("where", condition.shape(), a.shape()), b.shape());
+  Tensor y = make_empty("where", shape, dtype);
+  kernel_table().elementwise.where[index(dtype)](KernelScope(),
+                                                 make_loop<4>(shape, {&y, &condition, &a0, &b0}));
+  return op.differentiable(y, [c = op.save(condition)](const Backward& g) -> Grads {
+    const Tensor c0 = *c;
+    return {Tensor(), g.needs(1) ? where(c0, g.dy(0), 0.0) : Tensor(),
+            g.needs(2) ? where(c0, 0.0, g.dy(0)) : Tensor()};
+  });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b) {
+  return where(condition, a, scalar_tensor(b, promote_scalar(a.dtype(), b)));
+}
+
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
+  return where(condition, scalar_tensor(a, promote_scalar(b.dtype(), a)), b);
+}
+
+// y = mask ? value : x;   dx = mask ? 0 : dy
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
+  const Op op("masked_fill", {x, mask}, {{"value", value.real()}});
+  op.check<DTypeError>(mask.dtype() == DType::boolean, "mask is of dtype ", mask.dtype(),
+                       "; expected bool");
+  op.check(broadcast_shapes("masked_fill", x.shape(), mask.shape()) == x.shape(), "mask of shape ",
+           mask.shape(), " for a tensor of ", x.shape(), "; expected one that broadcasts to it");
+  Tensor y = make_empty("masked_fill", x.shape(), x.dtype());
+  const TypedScalar typed(value, x.dtype());
+  kernel_table().elementwise.where[index(x.dtype())](
+      KernelScope(), with_scalar(make_loop<3>(x.shape(), {&y, &mask, &x}), typed, 2));
+  return op.differentiable(y, [mask = op.save(mask)](const Backward& g) -> Grads {
+    return {masked_fill(g.dy(0), *mask, 0), Tensor()};
+  });
+}
+
+// y = x in another dtype;   dx = dy, cast back by the engine
+Tensor to(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  const Op op("to", {x}, {{"dtype", name(dtype)}});
+  Tensor y = make_empty("to", x.shape(), dtype);
+  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
+      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  if (!is_floating_point(dtype)) return op.no_gradient(y);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+}
+
+Tensor clone(const Tensor& x) {
+  const Op op("clone", {x});
+  Tensor y = make_empty("clone", x.shape(), x.dtype());
+  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
+      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+}
+
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+namespace gradient_ops {
+
+Tensor add(const Tensor& a, const Tensor& b) { return adjoint::add(a, b); }
+
+void add_in_place(const Tensor& into, const Tensor& x) {
+  kernel_table().elementwise.binary[static_cast<int>(Binary::add)][index(into.dtype())](
+      KernelScope(), make_loop<3>(into.shape(), {&into, &into, &x}));
+  into.mark_changed("backward");
+}
+
+Tensor cast(const Tensor& x, DType dtype) { return to(x, dtype); }
+Tensor clone(const Tensor& x) { return adjoint::clone(x); }
+
+}  // namespace gradient_ops
+}  // namespace adjoint

@@ -1,0 +1,72 @@
+// How operators reach kernels, and the loops that elementwise kernels take.
+#pragma once
+
+#include <array>
+
+#include "core/kernels/kernels.h"
+#include "core/kernels/loop.h"
+#include "core/tensor/tensor_impl.h"
+#include "core/tensor/thread_pool.h"
+
+namespace adjoint {
+
+// The kernels of this machine: kernel_table().gemm.f32(KernelScope(), gemm).
+inline const kernels::KernelTable& kernel_table() { return kernels::kernels(); }
+
+// The loop over `shape` with the operands broadcast to it, operand 0 being the output; neighbouring
+// dimensions that lie evenly in memory for all operands are merged. REQUIRES: the operands
+// broadcast to shape.
+template <size_t N>
+kernels::Loop<static_cast<int>(N)> make_loop(const Shape& shape,
+                                             const std::array<const Tensor*, N>& operands) {
+  kernels::Loop<static_cast<int>(N)> loop;
+  loop.rank = 0;
+  loop.parameter[0] = loop.parameter[1] = 0;
+  for (size_t i = 0; i < N; ++i) loop.data[i] = operands[i]->impl()->bytes();
+  bool contiguous = true;
+  for (size_t i = 0; i < N; ++i) {
+    contiguous =
+        contiguous && operands[i]->impl()->contiguous && operands[i]->impl()->shape == shape;
+  }
+  if (contiguous) {  // by far the commonest case
+    loop.rank = 1;
+    loop.size[0] = shape.numel();
+    for (size_t i = 0; i < N; ++i) loop.stride[i][0] = 1;
+    return loop;
+  }
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    if (shape[d] == 1) continue;
+    int64_t stride[N];
+    for (size_t i = 0; i < N; ++i) {
+      const TensorImpl* impl = operands[i]->impl();
+      const int own = d - (shape.rank() - impl->shape.rank());
+      stride[i] = own < 0 || impl->shape[own] == 1 ? 0 : impl->strides[own];
+    }
+    const int last = loop.rank - 1;
+    bool merge = loop.rank > 0;
+    for (size_t i = 0; merge && i < N; ++i) {
+      merge = stride[i] == loop.stride[i][last] * loop.size[last];
+    }
+    if (merge) {
+      loop.size[last] *= shape[d];
+      continue;
+    }
+    loop.size[loop.rank] = shape[d];
+    for (size_t i = 0; i < N; ++i) loop.stride[i][loop.rank] = stride[i];
+    ++loop.rank;
+  }
+  if (loop.rank == 0) {  // one element
+    loop.rank = 1;
+    loop.size[0] = shape.numel();
+    for (size_t i = 0; i < N; ++i) loop.stride[i][0] = 1;
+  }
+  return loop;
+}
+
+// The 0-dimensional tensor of a number, of the given dtype.
+Tensor scalar_tensor(Scalar value, DType dtype);
+
+// The dtype of an operation on a tensor and a number.
+DType promote_scalar(DType dtype, Scalar value);
+
+}  // namespace adjoint

@@ -1,0 +1,227 @@
+// Operators that show the same elements with another layout.
+#include <adjoint/core/ops.h>
+
+#include <algorithm>
+
+#include "core/autograd/op.h"
+
+namespace adjoint {
+namespace {
+
+// Replaces a size of -1 by what is left.
+Shape complete(const Op& op, const Tensor& x, Shape shape) {
+  int unknown = -1;
+  int64_t known = 1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == -1) {
+      op.check(unknown < 0, "two sizes of -1 in ", shape, "; expected at most one");
+      unknown = i;
+      continue;
+    }
+    op.check(shape[i] >= 0 && !__builtin_mul_overflow(known, shape[i], &known), "invalid size in ",
+             shape, "; expected sizes of 0 or more, or one -1");
+  }
+  if (unknown >= 0) {
+    op.check(known != 0 && x.numel() % known == 0, "cannot infer the -1 of ", shape, " for ",
+             x.numel(), " elements of shape ", x.shape(),
+             "; expected sizes that divide them evenly");
+    shape[unknown] = x.numel() / known;
+    known *= shape[unknown];
+  }
+  op.check(known == x.numel(), "shape ", shape, " has ", known, " elements, the tensor of shape ",
+           x.shape(), " has ", x.numel(), "; expected as many");
+  return shape;
+}
+
+Tensor reshaped(const char* name, const Tensor& x, const Shape& requested, bool may_copy) {
+  const Op op(name, {x}, {{"shape", requested}});
+  const Shape shape = complete(op, x, requested);
+  Strides strides;
+  const auto backward = [from = x.shape()](const Backward& g) -> Grads {
+    return {reshape(g.dy(0), from)};
+  };
+  if (view_strides(x.shape(), x.strides(), shape, strides)) {
+    return op.view(make_view(x, shape, strides, x.impl()->offset), backward);
+  }
+  op.check(may_copy, "the elements of shape ", x.shape(), " with strides ", x.strides(),
+           " cannot be seen as ", shape, " in place; expected a compatible layout; use reshape()");
+  Tensor packed;
+  {
+    const NoGrad guard;
+    packed = clone(x);
+  }
+  return op.differentiable(make_view(packed, shape, contiguous_strides(shape), 0), backward);
+}
+
+// dx is zero but for the part that the view shows: built by cat, so it is differentiable again.
+Tensor padded(const Tensor& dy, const Shape& shape, int dim, int64_t start) {
+  Shape before = shape, after = shape;
+  before[dim] = start;
+  after[dim] = shape[dim] - start - dy.shape()[dim];
+  return cat({zeros(before, dy.dtype()), dy, zeros(after, dy.dtype())}, dim);
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) { return reshaped("reshape", x, shape, true); }
+Tensor view(const Tensor& x, const Shape& shape) { return reshaped("view", x, shape, false); }
+
+Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
+  const int start = normalize_dim("flatten", start_dim, x.dim());
+  const int end = normalize_dim("flatten", end_dim, x.dim());
+  check<ShapeError>(start <= end, "flatten: start_dim ", start_dim, " is after end_dim ", end_dim,
+                    "; expected start_dim <= end_dim");
+  if (x.dim() == 0) return reshape(x, {1});
+  Shape shape;
+  int64_t merged = 1;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (i < start || i > end) {
+      shape.push_back(x.shape()[i]);
+      continue;
+    }
+    merged *= x.shape()[i];
+    if (i == end) shape.push_back(merged);
+  }
+  return reshape(x, shape);
+}
+
+Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
+  const Op op("transpose", {x}, {{"dim0", dim0}, {"dim1", dim1}});
+  const int a = normalize_dim("transpose", dim0, x.dim());
+  const int b = normalize_dim("transpose", dim1, x.dim());
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  if (x.dim() > 0) {
+    std::swap(shape[a], shape[b]);
+    std::swap(strides[a], strides[b]);
+  }
+  return op.view(make_view(x, shape, strides, x.impl()->offset),
+                 [a, b](const Backward& g) -> Grads { return {transpose(g.dy(0), a, b)}; });
+}
+
+Tensor permute(const Tensor& x, const Shape& dims) {
+  const Op op("permute", {x}, {{"dims", dims}});
+  op.check(dims.rank() == x.dim(), "dims ", dims, " for a tensor of shape ", x.shape(),
+           "; expected each dimension once");
+  Shape shape = x.shape(), inverse = x.shape();
+  Strides strides = x.strides();
+  bool seen[kMaxDims] = {};
+  for (int i = 0; i < dims.rank(); ++i) {
+    const int from = normalize_dim("permute", dims[i], x.dim());
+    op.check(!seen[from], "dimension ", dims[i], " twice in ", dims,
+             "; expected each dimension once");
+    seen[from] = true;
+    shape[i] = x.shape()[from];
+    strides[i] = x.strides()[from];
+    inverse[from] = i;
+  }
+  return op.view(make_view(x, shape, strides, x.impl()->offset),
+                 [inverse](const Backward& g) -> Grads { return {permute(g.dy(0), inverse)}; });
+}
+
+Tensor squeeze(const Tensor& x, int64_t dim) {
+  const Op op("squeeze", {x}, {{"dim", dim}});
+  const int d = normalize_dim("squeeze", dim, x.dim());
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  if (shape.rank() > 0 && shape[d] == 1) {
+    shape.erase(d);
+    strides.erase(d);
+  }
+  return op.view(
+      make_view(x, shape, strides, x.impl()->offset),
+      [from = x.shape()](const Backward& g) -> Grads { return {reshape(g.dy(0), from)}; });
+}
+
+Tensor unsqueeze(const Tensor& x, int64_t dim) {
+  const Op op("unsqueeze", {x}, {{"dim", dim}});
+  const int d = normalize_dim("unsqueeze", dim, x.dim() + 1);
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  strides.insert(d, d < x.dim() ? shape[d] * strides[d] : 1);
+  shape.insert(d, 1);
+  return op.view(make_view(x, shape, strides, x.impl()->offset),
+                 [d](const Backward& g) -> Grads { return {squeeze(g.dy(0), d)}; });
+}
+
+Tensor expand(const Tensor& x, const Shape& requested) {
+  const Op op("expand", {x}, {{"shape", requested}});
+  op.check(requested.rank() >= x.dim(), "shape ", requested, " has fewer dimensions than ",
+           x.shape(), "; expected at least as many");
+  Shape shape = requested;
+  Strides strides = Strides::filled(shape.rank(), 0);
+  const int shift = shape.rank() - x.dim();
+  for (int i = 0; i < shape.rank(); ++i) {
+    const int64_t own = i < shift ? 1 : x.shape()[i - shift];
+    if (shape[i] == -1 && i >= shift) shape[i] = own;
+    op.check(shape[i] >= 0 && (own == shape[i] || own == 1), "size ", shape[i], " at dimension ", i,
+             " of ", requested, " for a tensor of shape ", x.shape(),
+             "; expected its own size, or any where that is 1");
+    if (i >= shift && own == shape[i]) strides[i] = x.strides()[i - shift];
+  }
+  return op.view(
+      make_view(x, shape, strides, x.impl()->offset),
+      [from = x.shape()](const Backward& g) -> Grads { return {sum_to_size(g.dy(0), from)}; });
+}
+
+Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step) {
+  const Op op("slice", {x}, {{"dim", dim}, {"start", start}, {"end", end}, {"step", step}});
+  op.check(x.dim() > 0, "a 0-dimensional tensor; expected one dimension or more");
+  op.check<IndexError>(step >= 1, "step ", step, "; expected 1 or more");
+  const int d = normalize_dim("slice", dim, x.dim());
+  const int64_t size = x.shape()[d];
+  const auto clamp = [size](int64_t i) {
+    return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size);
+  };
+  const int64_t first = clamp(start), last = std::max(first, clamp(end));
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  shape[d] = (last - first + step - 1) / step;
+  const int64_t offset = x.impl()->offset + (shape[d] == 0 ? 0 : first * strides[d]);
+  strides[d] *= step;
+  return op.view(make_view(x, shape, strides, offset),
+                 [from = x.shape(), d, first, step](const Backward& g) -> Grads {
+                   Tensor dy = g.dy(0);
+                   if (step > 1 && dy.shape()[d] > 0) {
+                     // Spreads the elements: each is followed by step - 1 zeros, except the last.
+                     Shape apart = dy.shape();
+                     apart.insert(d + 1, step - 1);
+                     dy = cat({unsqueeze(dy, d + 1), zeros(apart, dy.dtype())}, d + 1);
+                     dy = flatten(dy, d, d + 1);
+                     dy = slice(dy, d, 0, dy.shape()[d] - (step - 1));
+                   }
+                   return {padded(dy, from, d, first)};
+                 });
+}
+
+Tensor select(const Tensor& x, int64_t dim, int64_t index) {
+  const Op op("select", {x}, {{"dim", dim}, {"index", index}});
+  op.check(x.dim() > 0, "a 0-dimensional tensor; expected one dimension or more");
+  const int d = normalize_dim("select", dim, x.dim());
+  const int64_t size = x.shape()[d];
+  op.check<IndexError>(index >= -size && index < size, "index ", index, " at dimension ", dim,
+                       " of shape ", x.shape(), "; expected a value in [", -size, ", ", size - 1,
+                       "]");
+  const int64_t at = index < 0 ? index + size : index;
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  const int64_t offset = x.impl()->offset + at * strides[d];
+  shape.erase(d);
+  strides.erase(d);
+  return op.view(make_view(x, shape, strides, offset),
+                 [from = x.shape(), d, at](const Backward& g) -> Grads {
+                   return {padded(unsqueeze(g.dy(0), d), from, d, at)};
+                 });
+}
+
+Tensor Tensor::clone() const { return adjoint::clone(*this); }
+Tensor Tensor::contiguous() const { return adjoint::contiguous(*this); }
+Tensor Tensor::to(DType dtype) const { return adjoint::to(*this, dtype); }
+Tensor Tensor::reshape(const Shape& shape) const { return adjoint::reshape(*this, shape); }
+Tensor Tensor::view(const Shape& shape) const { return adjoint::view(*this, shape); }
+Tensor Tensor::transpose(int64_t a, int64_t b) const { return adjoint::transpose(*this, a, b); }
+Tensor Tensor::permute(const Shape& dims) const { return adjoint::permute(*this, dims); }
+Tensor Tensor::sum() const { return adjoint::sum(*this); }
+Tensor Tensor::mean() const { return adjoint::mean(*this); }
+
+}  // namespace adjoint

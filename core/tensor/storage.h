@@ -1,0 +1,49 @@
+// The elements of one or more tensors, with the stamp of their last change.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/tensor/allocator.h"
+
+namespace adjoint {
+
+// A stamp that no other call has returned, in any thread: a version is never seen twice, not even
+// when an address is.
+uint64_t next_stamp();
+
+// Header and elements are one block. Reference-counted; freed with the last tensor.
+struct alignas(64) Storage {
+  std::atomic<int64_t> references{1};
+  std::atomic<uint64_t> version;
+  size_t bytes;  // of the elements
+  void* data;
+  const char* changed_by = nullptr;    // the operator that wrote last
+  std::atomic<bool> has_views{false};  // recorded views: in-place writes would go around the graph
+
+  static Storage* create(size_t bytes) {
+    auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
+    storage->version.store(next_stamp(), std::memory_order_relaxed);
+    storage->bytes = bytes;
+    storage->data = reinterpret_cast<char*>(storage) + sizeof(Storage);
+    return storage;
+  }
+
+  void retain() { references.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      const size_t total = sizeof(Storage) + bytes;
+      this->~Storage();
+      deallocate(this, total);
+    }
+  }
+  bool unique() const { return references.load(std::memory_order_acquire) == 1; }
+
+  void change(const char* op) {
+    changed_by = op;
+    version.store(next_stamp(), std::memory_order_release);
+  }
+};
+
+}  // namespace adjoint

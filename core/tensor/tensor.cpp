@@ -1,0 +1,229 @@
+#include <adjoint/core/error.h>
+#include <adjoint/core/tensor.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "core/autograd/node.h"
+#include "core/tensor/tensor_impl.h"
+
+namespace adjoint {
+
+uint64_t next_stamp() {
+  // Each thread takes a range at a time, so that stamps cost no shared write.
+  constexpr uint64_t kRange = uint64_t{1} << 20;
+  static std::atomic<uint64_t> ranges{0};
+  static thread_local uint64_t next = 0;
+  if (next % kRange == 0) next = ranges.fetch_add(1, std::memory_order_relaxed) * kRange + 1;
+  return next++;
+}
+
+bool is_contiguous(const Shape& shape, const Strides& strides) {
+  int64_t step = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+bool view_strides(const Shape& from, const Strides& strides, const Shape& shape, Strides& result) {
+  result = contiguous_strides(shape);
+  if (shape.numel() == 0 || is_contiguous(from, strides)) return true;
+  // Walks both shapes from the right, matching blocks of `from` that lie evenly in memory with
+  // dimensions of `shape`.
+  int to = shape.rank() - 1;
+  int64_t block = 1, base = 0;
+  for (int i = from.rank() - 1; i >= 0; --i) {
+    if (block == 1) base = strides[i];
+    block *= from[i];
+    const bool ends = i == 0 || (from[i - 1] != 1 && strides[i - 1] != block * base);
+    if (!ends) continue;
+    int64_t covered = 1;
+    while (to >= 0 && (covered < block || shape[to] == 1)) {
+      result[to] = covered * base;
+      covered *= shape[to];
+      --to;
+    }
+    if (covered != block) return false;
+    block = 1;
+  }
+  return to < 0;
+}
+
+Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
+  int64_t numel = 1;
+  for (int64_t size : shape) {
+    check<ShapeError>(size >= 0, op, ": negative size: ", shape, "; expected sizes of 0 or more");
+    check<ShapeError>(!__builtin_mul_overflow(numel, size, &numel) && numel < (int64_t{1} << 58),
+                      op, ": too many elements: ", shape, "; expected fewer than 2^58");
+  }
+  Storage* storage = Storage::create(static_cast<size_t>(numel) * element_size(dtype));
+  auto* impl = new TensorImpl;
+  impl->dtype = dtype;
+  impl->contiguous = true;
+  impl->storage = storage;
+  impl->numel = numel;
+  impl->shape = shape;
+  impl->strides = contiguous_strides(shape);
+  return Tensor(impl);
+}
+
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
+  const TensorImpl* from = x.impl();
+  auto* impl = new TensorImpl;
+  impl->dtype = from->dtype;
+  impl->contiguous = is_contiguous(shape, strides);
+  impl->storage = from->storage;
+  impl->storage->retain();
+  impl->offset = offset;
+  impl->numel = shape.numel();
+  impl->shape = shape;
+  impl->strides = strides;
+  return Tensor(impl);
+}
+
+namespace {
+
+TensorImpl* get(TensorImpl* impl) {
+  check(impl != nullptr, "Tensor: undefined; expected a tensor with elements");
+  return impl;
+}
+
+}  // namespace
+
+Tensor::Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
+  if (impl_ != nullptr) impl_->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+Tensor& Tensor::operator=(const Tensor& other) noexcept {
+  Tensor copy(other);
+  std::swap(impl_, copy.impl_);
+  return *this;
+}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  Tensor taken(std::move(other));
+  std::swap(impl_, taken.impl_);
+  return *this;
+}
+
+void Tensor::release(TensorImpl* impl) noexcept {
+  if (impl->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  impl->storage->release();
+  if (impl->node != nullptr) Node::release(impl->node);
+  delete impl;
+}
+
+const Shape& Tensor::shape() const { return get(impl_)->shape; }
+const Strides& Tensor::strides() const { return get(impl_)->strides; }
+int Tensor::dim() const { return get(impl_)->shape.rank(); }
+int64_t Tensor::numel() const { return get(impl_)->numel; }
+DType Tensor::dtype() const { return get(impl_)->dtype; }
+bool Tensor::is_contiguous() const { return get(impl_)->contiguous; }
+const void* Tensor::raw_data() const { return get(impl_)->bytes(); }
+uint64_t Tensor::version() const {
+  return get(impl_)->storage->version.load(std::memory_order_acquire);
+}
+
+int64_t Tensor::size(int64_t dim) const {
+  const Shape& s = shape();
+  check<IndexError>(s.rank() > 0, "size: a 0-dimensional tensor has no sizes; expected dimension ",
+                    dim);
+  return s[normalize_dim("size", dim, s.rank())];
+}
+
+const void* Tensor::checked_data(DType dtype) const {
+  check<DTypeError>(get(impl_)->dtype == dtype, "data: wrong type: ", dtype, " for a tensor of ",
+                    impl_->dtype, "; expected ", impl_->dtype);
+  return impl_->bytes();
+}
+
+void Tensor::mark_changed(const char* op) const { get(impl_)->storage->change(op); }
+
+double Tensor::item() const {
+  check<ShapeError>(numel() == 1, "item: a tensor of shape ", shape(), " has ", numel(),
+                    " elements; expected one");
+  return dispatch(dtype(), [this](auto tag) {
+    using T = typename decltype(tag)::type;
+    return static_cast<double>(*impl_->data<T>());
+  });
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor packed = detach().contiguous();
+  const T* begin = packed.data<T>();
+  return std::vector<T>(begin, begin + packed.numel());
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<int64_t> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector() const;
+
+template <class T>
+Tensor from_span(std::span<const T> values, const Shape& shape) {
+  Tensor x = make_empty("from_span", shape, dtype_of<T>);
+  check<ShapeError>(x.numel() == static_cast<int64_t>(values.size()), "from_span: ", values.size(),
+                    " values for shape ", shape, "; expected ", x.numel());
+  std::copy(values.begin(), values.end(), x.impl()->template data<T>());
+  return x;
+}
+template Tensor from_span(std::span<const float>, const Shape&);
+template Tensor from_span(std::span<const double>, const Shape&);
+template Tensor from_span(std::span<const int64_t>, const Shape&);
+template Tensor from_span(std::span<const bool>, const Shape&);
+
+Tensor empty(const Shape& shape, DType dtype) { return make_empty("empty", shape, dtype); }
+
+Tensor full(const Shape& shape, Scalar value, DType dtype) {
+  Tensor x = make_empty("full", shape, dtype);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T typed;
+    if constexpr (std::is_floating_point_v<T>) {
+      typed = static_cast<T>(value.real());
+    } else {
+      typed = static_cast<T>(value.integer());
+    }
+    std::fill_n(x.impl()->data<T>(), x.numel(), typed);
+  });
+  return x;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) {
+  Tensor x = make_empty("zeros", shape, dtype);
+  std::memset(x.impl()->bytes(), 0, static_cast<size_t>(x.numel()) * element_size(dtype));
+  return x;
+}
+
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
+Tensor full_like(const Tensor& x, Scalar value) { return full(x.shape(), value, x.dtype()); }
+Tensor scalar(Scalar value, DType dtype) { return full({}, value, dtype); }
+
+Tensor arange(int64_t count, DType dtype) {
+  Tensor x = make_empty("arange", {count}, dtype);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = x.impl()->data<T>();
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(i);
+  });
+  return x;
+}
+
+Tensor eye(int64_t n, DType dtype) {
+  Tensor x = zeros({n, n}, dtype);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = x.impl()->data<T>();
+    for (int64_t i = 0; i < n; ++i) out[i * n + i] = static_cast<T>(1);
+  });
+  return x;
+}
+
+}  // namespace adjoint

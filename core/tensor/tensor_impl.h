@@ -1,0 +1,56 @@
+// What a Tensor handle points to.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+
+#include <atomic>
+
+#include "core/tensor/storage.h"
+
+namespace adjoint {
+
+class Node;
+
+struct TensorImpl {
+  std::atomic<int32_t> references{1};
+  DType dtype;
+  bool contiguous;     // derived from shape and strides
+  bool view = false;   // made by a recorded view
+  int32_t output = 0;  // which output of `node` this is
+  Storage* storage;    // owned
+  int64_t offset = 0;  // of element (0, ..., 0), in elements
+  int64_t numel;
+  Node* node = nullptr;  // owned; what made it, or its Leaf; nullptr without gradient
+  Shape shape;
+  Strides strides;
+
+  static void* operator new(size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* memory, size_t bytes) noexcept { deallocate(memory, bytes); }
+
+  char* bytes() const {
+    return static_cast<char*>(storage->data) + offset * static_cast<int64_t>(element_size(dtype));
+  }
+  template <class T>
+  T* data() const {
+    return reinterpret_cast<T*>(bytes());
+  }
+  // Nobody else can see the elements.
+  bool unique() const {
+    return references.load(std::memory_order_acquire) == 1 && storage->unique();
+  }
+};
+
+// A tensor of fresh, uninitialised elements. Checks the sizes; errors name op.
+Tensor make_empty(const char* op, const Shape& shape, DType dtype);
+
+// A tensor of x's elements with another layout and without history. REQUIRES: it stays inside x's
+// storage.
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset);
+
+bool is_contiguous(const Shape& shape, const Strides& strides);
+
+// The strides with which `shape` would show the elements of (from, strides) in the same order, if
+// no copy is needed; false otherwise.
+bool view_strides(const Shape& from, const Strides& strides, const Shape& shape, Strides& result);
+
+}  // namespace adjoint
