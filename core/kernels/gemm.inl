@@ -1,77 +1,340 @@
-// Matrix products, straightforward: every row of C in registers' widths of columns.
+// Matrix products after BLIS (Van Zee and van de Geijn, 2015): panels of A and slivers of B are
+// packed once for each block of K, and a register tile runs over them. Small, skinny and batched
+// products skip the packing of A.
+//
+// The bits of a result depend on K and the instruction set alone: each element is a sum over the
+// blocks of K in order, each of them a chain of fma in order; only C is divided between threads.
 #include "core/kernels/gemm.h"
 
-#include "core/simd/math.h"
+#include "core/kernels/gemm_micro.h"
+#include "core/kernels/gemm_pack.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-template <class V>
-ADJOINT_INLINE V activate(Activation activation, V x) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return max(x, V(0.0));
-    case Activation::gelu_tanh:
-      return 0.5 * x * (1.0 + tanh(0.7978845608028654 * fma(0.044715 * x * x, x, x)));
-    case Activation::gelu_erf:
-      return 0.5 * x * erfc(-0.7071067811865476 * x);
-    case Activation::silu:
-      return x * sigmoid(x);
-  }
-  return x;
-}
+ADJOINT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+ADJOINT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+ADJOINT_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+// Where part `i` of `parts` begins when `total` things are divided evenly.
+ADJOINT_INLINE int64_t share(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
 
+// K in equal blocks of at most kKc; one empty block where K is 0.
+struct KBlocks {
+  int64_t k, count, size;
+  explicit KBlocks(int64_t total)
+      : k(total),
+        count(larger(1, ceil_div(total, kKc))),
+        size(smaller(kKc, ceil_div(ceil_div(total, count), 16) * 16)) {}
+  int64_t begin(int64_t block) const { return smaller(k, block * size); }
+  int64_t length(int64_t block) const { return begin(block + 1) - begin(block); }
+};
+
+// One product of the batch.
 template <class T>
-struct Job {
-  const Gemm<T>* g;
+struct Item {
+  const T *a, *b;
+  T *c, *preactivation;
+  T* partial;  // where sums wait between blocks of K, `partial_row` apart
+  int64_t partial_row;
 };
 
 template <class T>
-void product(const Exec& exec, const Gemm<T>& gemm) {
-  using V = Vec<T>;
-  const int64_t tasks = gemm.batch[0] * gemm.batch[1] * gemm.batch[2] * gemm.m;
-  if (tasks <= 0 || gemm.n <= 0) return;
-  Job<T> job{&gemm};
-  exec.parallel_for(
-      tasks,
-      [](void* context, int64_t task) {
-        const Gemm<T>& g = *static_cast<Job<T>*>(context)->g;
-        const int64_t i = task % g.m;
-        int64_t rest = task / g.m, a_at = i * g.a_row, b_at = 0, c_at = i * g.c_row;
-        for (int d = 2; d >= 0; --d) {
-          const int64_t index = rest % g.batch[d];
-          rest /= g.batch[d];
-          a_at += index * g.a_batch[d];
-          b_at += index * g.b_batch[d];
-          c_at += index * g.c_batch[d];
-        }
-        for (int64_t j = 0; j < g.n; j += V::size) {
-          const int count = g.n - j < V::size ? static_cast<int>(g.n - j) : V::size;
-          V sum = 0;
-          for (int64_t k = 0; k < g.k; ++k) {
-            const T* b = g.b + b_at + k * g.b_row + j * g.b_col;
-            V row;
-            if (g.b_col == 1) {
-              row = V::load_n(b, count);
-            } else {
-              T lanes[V::size] = {};
-              for (int l = 0; l < count; ++l) lanes[l] = b[l * g.b_col];
-              row = V::load(lanes);
-            }
-            sum = fma(V(g.a[a_at + k * g.a_col]), row, sum);
-          }
-          sum *= g.alpha;
-          if (g.bias != nullptr) sum += V::load_n(g.bias + j, count);
-          if (g.preactivation != nullptr) sum.store_n(g.preactivation + c_at + j, count);
-          sum = activate(g.activation, sum);
-          T* c = g.c + c_at + j;
-          if (g.accumulate) sum += V::load_n(c, count);
-          sum.store_n(c, count);
-        }
-      },
-      &job);
+Item<T> item_of(const Gemm<T>& g, int64_t index) {
+  int64_t a = 0, b = 0, c = 0;
+  for (int d = 2; d >= 0; --d) {
+    const int64_t i = index % g.batch[d];
+    index /= g.batch[d];
+    a += i * g.a_batch[d];
+    b += i * g.b_batch[d];
+    c += i * g.c_batch[d];
+  }
+  return {g.a + a, g.b + b, g.c + c, g.preactivation != nullptr ? g.preactivation + c : nullptr,
+          g.c + c, g.c_row};
+}
+
+// A tile of rows by cols (at most kMr by kNr) at (i, j) of C: the sums of one block of K and, in
+// the last one, the epilogue.
+template <class T>
+ADJOINT_INLINE void tile_at(const Gemm<T>& g, const Item<T>& item, bool first, bool last,
+                            bool packed, int64_t i, int64_t j, int rows, int cols, int64_t kc,
+                            const T* a, const T* b, int64_t b_step) {
+  const int registers = (cols + Vec<T>::size - 1) / Vec<T>::size;
+  const TileFunction<T> multiply = packed ? kTileFunctions<T, true>.of[rows - 1][registers - 1]
+                                          : kTileFunctions<T, false>.of[rows - 1][registers - 1];
+  T* const c = item.c + i * g.c_row + j;
+  T* const partial = item.partial + i * item.partial_row + j;
+  Output<T> o;
+  o.cols = cols;
+  o.partial = first ? nullptr : partial;
+  o.partial_row = item.partial_row;
+  o.alpha = g.alpha;
+  o.bias = last && g.bias != nullptr ? g.bias + j : nullptr;
+  o.old = nullptr;
+  o.old_row = g.c_row;
+  const bool straight = g.activation == Activation::none && g.preactivation == nullptr;
+  if (straight && g.accumulate) {
+    o.partial = nullptr;
+    o.scale = true;
+    o.old = c;
+  } else {
+    o.scale = last;
+  }
+  if (!last || straight) {
+    const bool waits = !last && !(straight && g.accumulate);
+    o.out = waits ? partial : c;
+    o.out_row = waits ? item.partial_row : g.c_row;
+    multiply(kc, a, g.a_row, g.a_col, b, b_step, o);
+    return;
+  }
+  alignas(64) T x[kMr * kNr<T>];
+  o.out = x;
+  o.out_row = kNr<T>;
+  multiply(kc, a, g.a_row, g.a_col, b, b_step, o);
+  activate_tile(g, x, rows, cols, c,
+                item.preactivation != nullptr ? item.preactivation + i * g.c_row + j : nullptr);
+}
+
+// Rows in panels of nearly equal height.
+template <class T>
+struct Panels {
+  int64_t m, count;
+  explicit Panels(int64_t rows) : m(rows), count(ceil_div(rows, kMr)) {}
+  int64_t begin(int64_t panel) const { return share(m, count, panel); }
+  int height(int64_t panel) const { return static_cast<int>(begin(panel + 1) - begin(panel)); }
+};
+
+// ---- Direct: A as it lies, B as it lies where its rows are contiguous. ----
+
+template <class T>
+struct Direct {
+  const Gemm<T>* g;
+  T* partial;              // for every product of the batch, or nullptr: in C
+  int64_t items_per_task;  // with column_parts == 1
+  int64_t items, column_parts;
+};
+
+template <class T>
+void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
+                    int64_t column_end) {
+  constexpr int nr = kNr<T>;
+  const KBlocks blocks(g.k);
+  const Panels<T> panels(g.m);
+  alignas(64) T sliver[kKc * nr];
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t k0 = blocks.begin(block), kc = blocks.length(block);
+    const T* a = item.a + k0 * g.a_col;
+    for (int64_t j = column_begin; j < column_end; j += nr) {
+      const int cols = static_cast<int>(smaller(nr, column_end - j));
+      const int width = (cols + Vec<T>::size - 1) / Vec<T>::size * Vec<T>::size;
+      const T* b = item.b + k0 * g.b_row + j * g.b_col;
+      int64_t b_step = g.b_row;
+      if (g.b_col != 1 || cols != width) {
+        pack(b, g.b_col, g.b_row, cols, width, kc, sliver);
+        b = sliver;
+        b_step = width;
+      }
+      for (int64_t p = 0; p < panels.count; ++p) {
+        const int64_t i = panels.begin(p);
+        tile_at(g, item, block == 0, block + 1 == blocks.count, false, i, j, panels.height(p), cols,
+                kc, a + i * g.a_row, b, b_step);
+      }
+    }
+  }
+}
+
+template <class T>
+Item<T> direct_item(const Direct<T>& d, int64_t index) {
+  Item<T> item = item_of(*d.g, index);
+  if (d.partial != nullptr) {
+    item.partial = d.partial + index * d.g->m * d.g->n;
+    item.partial_row = d.g->n;
+  }
+  return item;
+}
+
+template <class T>
+void direct_task(void* context, int64_t task) {
+  const Direct<T>& d = *static_cast<Direct<T>*>(context);
+  const Gemm<T>& g = *d.g;
+  if (d.column_parts > 1) {
+    const int64_t part = task % d.column_parts, slivers = ceil_div(g.n, kNr<T>);
+    direct_columns(g, direct_item(d, task / d.column_parts),
+                   share(slivers, d.column_parts, part) * kNr<T>,
+                   smaller(g.n, share(slivers, d.column_parts, part + 1) * kNr<T>));
+    return;
+  }
+  const int64_t end = smaller(d.items, (task + 1) * d.items_per_task);
+  for (int64_t i = task * d.items_per_task; i < end; ++i) {
+    direct_columns(g, direct_item(d, i), 0, g.n);
+  }
+}
+
+// Work, in multiplications, that is worth a thread's attention, and that is worth a task.
+constexpr int64_t kWorthThreads = 1 << 18, kWorthTask = 1 << 16;
+
+template <class T>
+void direct(const Exec& exec, const Gemm<T>& g, int64_t items, T* partial) {
+  const int64_t work = larger(1, g.m * g.n * larger(1, g.k));
+  Direct<T> d{&g, partial, 1, items, 1};
+  int64_t tasks = items;
+  if (exec.threads == 1 || work * items < kWorthThreads) {
+    d.items_per_task = items;
+    tasks = 1;
+  } else if (items < 4 * exec.threads) {
+    const int64_t wanted = smaller(ceil_div(8 * exec.threads, items), work / kWorthTask);
+    d.column_parts = larger(1, smaller(wanted, ceil_div(g.n, kNr<T>)));
+    tasks = items * d.column_parts;
+  } else {
+    d.items_per_task = larger(1, smaller(items / (4 * exec.threads), kWorthTask / work));
+    tasks = ceil_div(items, d.items_per_task);
+  }
+  if (tasks == 1) {
+    direct_task<T>(&d, 0);
+  } else {
+    exec.parallel_for(tasks, direct_task<T>, &d);
+  }
+}
+
+// ---- Blocked: both packed, shared by all threads. ----
+
+constexpr int64_t kMaxRows = 4096, kMaxColumns = 3072;  // of a packed block
+constexpr int64_t kPanelsPerTask = 24;                  // 336 x 384 floats stay in a 2 MiB cache
+
+template <class T>
+struct Blocked {
+  const Gemm<T>* g;
+  Item<T> item;
+  T *a, *b;  // packed
+  int64_t i0, rows, j0, columns, k0, kc;
+  bool first, last;
+  bool pack_b;
+  int64_t row_parts, column_parts;
+};
+
+constexpr int64_t kSliversPerPack = 4, kPanelsPerPack = 8;
+
+template <class T>
+int64_t pack_tasks(const Blocked<T>& s) {
+  return (s.pack_b ? ceil_div(ceil_div(s.columns, kNr<T>), kSliversPerPack) : 0) +
+         ceil_div(Panels<T>(s.rows).count, kPanelsPerPack);
+}
+
+template <class T>
+void pack_task(void* context, int64_t task) {
+  const Blocked<T>& s = *static_cast<Blocked<T>*>(context);
+  const Gemm<T>& g = *s.g;
+  const int64_t slivers = ceil_div(s.columns, kNr<T>);
+  const int64_t b_tasks = s.pack_b ? ceil_div(slivers, kSliversPerPack) : 0;
+  if (task < b_tasks) {
+    for (int64_t n = task * kSliversPerPack; n < smaller(slivers, (task + 1) * kSliversPerPack);
+         ++n) {
+      const int64_t j = n * kNr<T>;
+      pack(s.item.b + s.k0 * g.b_row + (s.j0 + j) * g.b_col, g.b_col, g.b_row,
+           static_cast<int>(smaller(kNr<T>, s.columns - j)), kNr<T>, s.kc, s.b + j * s.kc);
+    }
+    return;
+  }
+  task -= b_tasks;
+  const Panels<T> panels(s.rows);
+  for (int64_t p = task * kPanelsPerPack; p < smaller(panels.count, (task + 1) * kPanelsPerPack);
+       ++p) {
+    const int64_t i = panels.begin(p);
+    pack(s.item.a + (s.i0 + i) * g.a_row + s.k0 * g.a_col, g.a_row, g.a_col, panels.height(p),
+         panels.height(p), s.kc, s.a + i * s.kc);
+  }
+}
+
+template <class T>
+void multiply_task(void* context, int64_t task) {
+  const Blocked<T>& s = *static_cast<Blocked<T>*>(context);
+  const Panels<T> panels(s.rows);
+  const int64_t slivers = ceil_div(s.columns, kNr<T>);
+  const int64_t row_part = task / s.column_parts, column_part = task % s.column_parts;
+  const int64_t p_begin = share(panels.count, s.row_parts, row_part);
+  const int64_t p_end = share(panels.count, s.row_parts, row_part + 1);
+  const int64_t n_end = share(slivers, s.column_parts, column_part + 1);
+  for (int64_t n = share(slivers, s.column_parts, column_part); n < n_end; ++n) {
+    const int64_t j = n * kNr<T>;
+    const int cols = static_cast<int>(smaller(kNr<T>, s.columns - j));
+    for (int64_t p = p_begin; p < p_end; ++p) {
+      const int64_t i = panels.begin(p);
+      tile_at(*s.g, s.item, s.first, s.last, true, s.i0 + i, s.j0 + j, panels.height(p), cols, s.kc,
+              s.a + i * s.kc, s.b + j * s.kc, kNr<T>);
+    }
+  }
+}
+
+template <class T>
+void run(const Exec& exec, int64_t tasks, void (*body)(void*, int64_t), Blocked<T>& s) {
+  if (exec.threads == 1) {
+    for (int64_t task = 0; task < tasks; ++task) body(&s, task);
+  } else {
+    exec.parallel_for(tasks, body, &s);
+  }
+}
+
+template <class T>
+void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b) {
+  const KBlocks blocks(g.k);
+  Blocked<T> s;
+  s.g = &g;
+  s.item = item;
+  s.a = a;
+  s.b = b;
+  for (s.j0 = 0; s.j0 < g.n; s.j0 += kMaxColumns) {
+    s.columns = smaller(kMaxColumns, g.n - s.j0);
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      s.k0 = blocks.begin(block);
+      s.kc = blocks.length(block);
+      s.first = block == 0;
+      s.last = block + 1 == blocks.count;
+      for (s.i0 = 0; s.i0 < g.m; s.i0 += kMaxRows) {
+        s.rows = smaller(kMaxRows, g.m - s.i0);
+        s.pack_b = s.i0 == 0;
+        s.row_parts = ceil_div(Panels<T>(s.rows).count, kPanelsPerTask);
+        s.column_parts = exec.threads == 1 ? 1
+                                           : smaller(ceil_div(s.columns, kNr<T>),
+                                                     ceil_div(8 * exec.threads, s.row_parts));
+        run(exec, pack_tasks(s), pack_task<T>, s);
+        run(exec, s.row_parts * s.column_parts, multiply_task<T>, s);
+      }
+    }
+  }
+}
+
+// ---- The choice. ----
+
+// Few rows, or little work: packing A would cost more than it saves.
+template <class T>
+bool is_small(const Gemm<T>& g) {
+  return g.m <= kMr || g.m * g.n * g.k <= 1 << 19;
+}
+
+template <class T>
+void product(const Exec& exec, const Gemm<T>& g) {
+  const int64_t items = g.batch[0] * g.batch[1] * g.batch[2];
+  if (items <= 0 || g.m <= 0 || g.n <= 0) return;
+  const bool straight = g.activation == Activation::none && g.preactivation == nullptr;
+  // Sums wait in C between blocks of K, unless C's old content is still needed at the end.
+  T* partial = nullptr;
+  if (g.accumulate && !straight && g.k > kKc) {
+    partial = static_cast<T*>(exec.acquire(static_cast<size_t>(items * g.m * g.n) * sizeof(T)));
+  }
+  if (is_small(g)) {
+    direct(exec, g, items, partial);
+  } else {
+    const int64_t kc = KBlocks(g.k).size;
+    const int64_t columns = ceil_div(smaller(g.n, kMaxColumns), kNr<T>) * kNr<T>;
+    const int64_t a_size = ceil_div(smaller(g.m, kMaxRows) * kc, 16) * 16;
+    T* const packed =
+        static_cast<T*>(exec.acquire(static_cast<size_t>(a_size + columns * kc) * sizeof(T)));
+    for (int64_t i = 0; i < items; ++i) {
+      const Direct<T> place{&g, partial, 1, items, 1};
+      blocked(exec, g, direct_item(place, i), packed, packed + a_size);
+    }
+    exec.release(packed);
+  }
+  if (partial != nullptr) exec.release(partial);
 }
 
 }  // namespace

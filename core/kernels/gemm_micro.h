@@ -1,0 +1,160 @@
+// The register tile of the matrix product: MR rows by NV registers of C, for a block of K.
+#pragma once
+
+#include "core/kernels/gemm.h"
+#include "core/simd/math.h"
+
+namespace adjoint::kernels::ADJOINT_ISA {
+namespace {
+
+// The tallest and widest tile: accumulators, a row of B and one element of A fill the registers.
+#if defined(ADJOINT_ISA_AVX512)
+constexpr int kMr = 14, kNv = 2;  // 28 of 32 registers
+#elif defined(ADJOINT_ISA_AVX2)
+constexpr int kMr = 6, kNv = 2;  // 12 of 16
+#else
+constexpr int kMr = 4, kNv = 2;
+#endif
+template <class T>
+constexpr int kNr = kNv* Vec<T>::size;
+// The longest block of K: a sliver of B, kKc by kNr, stays in the first-level cache. A constant of
+// the instruction set, for it decides the bits.
+constexpr int64_t kKc = 384;
+
+// What becomes of a tile's sums: x = sum (+ partial); x = x alpha + bias where `scale`;
+// x += old; out = x. Null pointers leave their step out. Pointers are to the tile's first element.
+template <class T>
+struct Output {
+  T* out;
+  int64_t out_row;
+  int cols;  // columns that exist, at most those of the tile
+  const T* partial;
+  int64_t partial_row;
+  bool scale;
+  T alpha;
+  const T* bias;
+  const T* old;
+  int64_t old_row;
+};
+
+template <bool kFull, class T, int MR, int NV>
+ADJOINT_INLINE void write_tile(const Output<T>& o, Vec<T> (&acc)[MR][NV]) {
+  using V = Vec<T>;
+  const V alpha = o.alpha;
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) {
+    const int at = v * V::size;
+    const int n = kFull || o.cols - at >= V::size ? V::size : o.cols - at > 0 ? o.cols - at : 0;
+    const auto load = [n](const T* p) { return kFull ? V::load(p) : V::load_n(p, n); };
+    const V bias = o.bias != nullptr ? load(o.bias + at) : V(0);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      V x = acc[i][v];
+      if (o.partial != nullptr) x = load(o.partial + i * o.partial_row + at) + x;
+      if (o.scale) x = fma(x, alpha, bias);
+      if (o.old != nullptr) x = load(o.old + i * o.old_row + at) + x;
+      if constexpr (kFull) {
+        x.store(o.out + i * o.out_row + at);
+      } else {
+        x.store_n(o.out + i * o.out_row + at, n);
+      }
+    }
+  }
+}
+
+// A's element (i, k) is a[i * a_row + k * a_col], or a[i + k * MR] where packed; B's row k is
+// NV registers from b + k * b_step. Each sum takes k in order, one fma each, whatever the tile's
+// shape: so a result depends neither on its place in C nor on the other rows.
+template <class T, int MR, int NV, bool kPacked>
+void multiply_tile(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t b_step,
+                   const Output<T>& o) {
+  using V = Vec<T>;
+  V acc[MR][NV];
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i) {
+    __builtin_prefetch(o.out + i * o.out_row, 1);
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) acc[i][v] = V(0);
+  }
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < kc; ++k) {
+    V row[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) row[v] = V::load(b + v * V::size);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      const V x = kPacked ? a[i] : a[i * a_row];
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) acc[i][v] = fma(x, row[v], acc[i][v]);
+    }
+    a += kPacked ? MR : a_col;
+    b += b_step;
+  }
+  if (o.cols == NV * V::size) {
+    write_tile<true>(o, acc);
+  } else {
+    write_tile<false>(o, acc);
+  }
+}
+
+template <class T>
+using TileFunction = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t,
+                              const Output<T>&);
+
+// tile_functions<T, packed>.of[rows - 1][registers - 1].
+template <class T, bool kPacked>
+struct TileFunctions {
+  TileFunction<T> of[kMr][kNv];
+
+  constexpr TileFunctions() : of() { fill<kMr, kNv>(); }
+
+ private:
+  template <int MR, int NV>
+  constexpr void fill() {
+    of[MR - 1][NV - 1] = multiply_tile<T, MR, NV, kPacked>;
+    if constexpr (NV > 1) {
+      fill<MR, NV - 1>();
+    } else if constexpr (MR > 1) {
+      fill<MR - 1, kNv>();
+    }
+  }
+};
+template <class T, bool kPacked>
+constexpr TileFunctions<T, kPacked> kTileFunctions;
+
+template <class V>
+ADJOINT_INLINE V activate(Activation activation, V x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return max(V(0.0), x);  // keeps NaN
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1.0 + tanh(0.7978845608028654 * fma(0.044715 * x * x, x, x)));
+    case Activation::gelu_erf:
+      return 0.5 * x * erfc(-0.7071067811865476 * x);
+    case Activation::silu:
+      return x * sigmoid(x);
+  }
+  return x;
+}
+
+// c = act(x) (+ c) for a tile of rows by cols, where x lies with kNr<T> to the row; x is kept in
+// `preactivation` (laid out as c) unless that is null.
+template <class T>
+void activate_tile(const Gemm<T>& g, const T* x, int rows, int cols, T* c, T* preactivation) {
+  using V = Vec<T>;
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < cols; j += V::size) {
+      const int n = cols - j < V::size ? cols - j : V::size;
+      const V value = V::load(x + i * kNr<T> + j);
+      if (preactivation != nullptr) value.store_n(preactivation + i * g.c_row + j, n);
+      V y = activate(g.activation, value);
+      if (g.accumulate) y += V::load_n(c + i * g.c_row + j, n);
+      y.store_n(c + i * g.c_row + j, n);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace adjoint::kernels::ADJOINT_ISA

@@ -1,0 +1,386 @@
+// The matrix product of every instruction set against a plain loop in long double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/kernels/kernels.h"
+
+namespace adjoint::kernels {
+namespace {
+
+using Body = void (*)(void*, int64_t);
+
+void* acquire(size_t bytes) {
+  return bytes == 0 ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+void release(void* memory) { std::free(memory); }
+
+void serial(int64_t tasks, Body body, void* context) {
+  for (int64_t i = 0; i < tasks; ++i) body(context, i);
+}
+void reversed(int64_t tasks, Body body, void* context) {
+  for (int64_t i = tasks; i-- > 0;) body(context, i);
+}
+void threaded(int64_t tasks, Body body, void* context) {
+  std::vector<std::thread> threads;
+  for (int64_t t = 0; t < 3; ++t) {
+    threads.emplace_back([=] {
+      for (int64_t i = t; i < tasks; i += 3) body(context, i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+const Exec kSerial{serial, acquire, release, 1};
+const Exec kReversed{reversed, acquire, release, 2};
+const Exec kThreaded{threaded, acquire, release, 7};
+
+std::vector<std::string> isas() {
+  int count = 0;
+  const char* const* names = runnable_isas(&count);
+  return {names, names + count};
+}
+
+template <class T>
+void run(const std::string& isa, const Exec& exec, const Gemm<T>& g) {
+  const GemmTable& table = kernels_for(isa.c_str()).gemm;
+  if constexpr (std::is_same_v<T, float>) {
+    table.f32(exec, g);
+  } else {
+    table.f64(exec, g);
+  }
+}
+
+double act(Activation activation, double x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    case Activation::gelu_erf:
+      return 0.5 * x * std::erfc(-x * 0.7071067811865476);
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+  }
+  return x;
+}
+
+// Numbers in [-1, 1) that repeat nowhere near a tile's size.
+template <class T>
+std::vector<T> numbers(int64_t count, uint32_t seed) {
+  std::vector<T> values(static_cast<size_t>(count));
+  uint32_t state = seed * 2654435761u + 12345u;
+  for (T& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<T>(static_cast<int32_t>(state)) / static_cast<T>(2147483648.0);
+  }
+  return values;
+}
+
+enum class Layout { row_major, transposed, spread, reversed };
+
+// Where elements of a matrix lie, with `slack` unused elements after each row.
+struct Place {
+  int64_t row, col, start, size;
+};
+Place place(Layout layout, int64_t rows, int64_t cols) {
+  switch (layout) {
+    case Layout::row_major:
+      return {cols + 3, 1, 0, rows * (cols + 3)};
+    case Layout::transposed:
+      return {1, rows + 1, 0, cols * (rows + 1)};
+    case Layout::spread:
+      return {2 * cols + 1, 2, 0, rows * (2 * cols + 1) + 1};
+    case Layout::reversed:
+      return {-cols, 1, std::max<int64_t>(0, rows - 1) * cols, rows * cols};
+  }
+  return {};
+}
+
+struct Case {
+  int64_t m, n, k;
+  Layout a = Layout::row_major, b = Layout::row_major;
+  double alpha = 1;
+  bool accumulate = false, bias = false, keep = false;
+  Activation activation = Activation::none;
+};
+
+std::string describe(const std::string& isa, const Case& c) {
+  return isa + ' ' + std::to_string(c.m) + 'x' + std::to_string(c.n) + 'x' + std::to_string(c.k) +
+         " layouts " + std::to_string(static_cast<int>(c.a)) +
+         std::to_string(static_cast<int>(c.b)) + " alpha " + std::to_string(c.alpha) +
+         (c.accumulate ? " accumulate" : "") + (c.bias ? " bias" : "") + (c.keep ? " keep" : "") +
+         " act " + std::to_string(static_cast<int>(c.activation));
+}
+
+// One product under three ways of running its tasks: the same bits, within the bound of a sum of K
+// products, nothing written beside C.
+template <class T>
+void check_case(const std::string& isa, const Case& c) {
+  SCOPED_TRACE(describe(isa, c) + (sizeof(T) == 4 ? " f32" : " f64"));
+  const Place pa = place(c.a, c.m, c.k), pb = place(c.b, c.k, c.n);
+  const std::vector<T> a = numbers<T>(pa.size + 1, 1), b = numbers<T>(pb.size + 1, 2);
+  const std::vector<T> bias = numbers<T>(c.n, 3);
+  const int64_t c_row = c.n + 5;
+  const std::vector<T> before = numbers<T>(c.m * c_row + 1, 4);
+  std::vector<T> out = before, kept = before;
+  Gemm<T> g{c.m,
+            c.n,
+            c.k,
+            a.data() + pa.start,
+            pa.row,
+            pa.col,
+            b.data() + pb.start,
+            pb.row,
+            pb.col,
+            out.data(),
+            c_row,
+            static_cast<T>(c.alpha),
+            c.accumulate,
+            c.bias ? bias.data() : nullptr,
+            c.activation,
+            c.keep ? kept.data() : nullptr,
+            {1, 1, 1},
+            {0, 0, 0},
+            {0, 0, 0},
+            {0, 0, 0}};
+  run(isa, kSerial, g);
+  const double eps = std::numeric_limits<T>::epsilon();
+  int failures = 0;
+  for (int64_t i = 0; i < c.m && failures < 3; ++i) {
+    for (int64_t j = 0; j < c_row && failures < 3; ++j) {
+      const int64_t at = i * c_row + j;
+      if (j >= c.n) {
+        EXPECT_EQ(out[at], before[at]) << "beside C at " << i << ", " << j;
+        EXPECT_EQ(kept[at], before[at]);
+        failures += out[at] != before[at];
+        continue;
+      }
+      double sum = 0, size = 0;
+      for (int64_t k = 0; k < c.k; ++k) {
+        const double term = static_cast<double>(a[pa.start + i * pa.row + k * pa.col]) *
+                            static_cast<double>(b[pb.start + k * pb.row + j * pb.col]);
+        sum += term;
+        size += std::fabs(term);
+      }
+      const double x = sum * c.alpha + (c.bias ? static_cast<double>(bias[j]) : 0.0);
+      const double old = c.accumulate ? static_cast<double>(before[at]) : 0.0;
+      const double want = act(c.activation, x) + old;
+      // 1.2 bounds the activations' slopes; the last terms are their own rounding.
+      const double bound = 1.2 * (static_cast<double>(c.k) + 4) * eps *
+                               (std::fabs(c.alpha) * size + std::fabs(x) + std::fabs(old)) +
+                           4 * eps * (1 + std::fabs(want));
+      const bool ok = std::fabs(static_cast<double>(out[at]) - want) <= bound &&
+                      (!c.keep || std::fabs(static_cast<double>(kept[at]) - x) <= bound);
+      EXPECT_TRUE(ok) << "at " << i << ", " << j << ": " << out[at] << ", not " << want << "; kept "
+                      << kept[at] << " of " << x;
+      failures += !ok;
+    }
+  }
+  for (const Exec* exec : {&kReversed, &kThreaded}) {
+    std::vector<T> again = before, kept_again = before;
+    g.c = again.data();
+    g.preactivation = c.keep ? kept_again.data() : nullptr;
+    run(isa, *exec, g);
+    EXPECT_EQ(std::memcmp(again.data(), out.data(), out.size() * sizeof(T)), 0)
+        << "bits depend on threads: " << exec->threads;
+    EXPECT_EQ(std::memcmp(kept_again.data(), kept.data(), kept.size() * sizeof(T)), 0);
+  }
+}
+
+void check_both(const std::string& isa, const Case& c) {
+  check_case<float>(isa, c);
+  check_case<double>(isa, c);
+}
+
+TEST(Gemm, SizesAndLayouts) {
+  const int64_t sizes[][3] = {{1, 1, 1},    {1, 33, 70},   {2, 65, 17},   {3, 5, 400},
+                              {7, 31, 16},  {13, 32, 33},  {14, 64, 48},  {15, 96, 15},
+                              {29, 47, 31}, {8, 200, 385}, {97, 101, 90}, {61, 130, 771}};
+  for (const std::string& isa : isas()) {
+    for (const auto& s : sizes) {
+      for (Layout a : {Layout::row_major, Layout::transposed, Layout::spread, Layout::reversed}) {
+        for (Layout b : {Layout::row_major, Layout::transposed, Layout::spread, Layout::reversed}) {
+          check_both(isa, {s[0], s[1], s[2], a, b});
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, EveryRowCountAndColumnTail) {
+  for (const std::string& isa : isas()) {
+    for (int64_t m = 1; m <= 30; ++m) check_both(isa, {m, 37, 21});
+    for (int64_t n = 1; n <= 70; ++n)
+      check_both(isa, {9, n, 21, Layout::row_major, Layout::transposed});
+    for (int64_t m = 100; m <= 114; ++m) check_both(isa, {m, 80, 90, Layout::transposed});
+  }
+}
+
+TEST(Gemm, Epilogues) {
+  const int64_t sizes[][3] = {{5, 19, 24}, {5, 19, 900}, {90, 83, 100}, {90, 83, 800}};
+  for (const std::string& isa : isas()) {
+    for (const auto& s : sizes) {
+      for (Activation activation : {Activation::none, Activation::relu, Activation::gelu_tanh,
+                                    Activation::gelu_erf, Activation::silu}) {
+        for (int bits = 0; bits < 16; ++bits) {
+          Case c{s[0], s[1], s[2]};
+          c.accumulate = (bits & 1) != 0;
+          c.bias = (bits & 2) != 0;
+          c.keep = (bits & 4) != 0;
+          c.alpha = (bits & 8) != 0 ? -0.375 : 1;
+          c.activation = activation;
+          check_both(isa, c);
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, ManyBlocks) {
+  for (const std::string& isa : isas()) {
+    // More columns, and more rows, than one packed block.
+    check_case<float>(isa, {40, 3200, 20, Layout::row_major, Layout::transposed});
+    check_case<float>(isa, {4200, 34, 20, Layout::transposed});
+    check_case<double>(isa, {400, 70, 900, Layout::row_major, Layout::transposed, 0.5, true, true});
+  }
+}
+
+TEST(Gemm, EmptyProducts) {
+  for (const std::string& isa : isas()) {
+    Case c{6, 40, 0};
+    check_both(isa, c);
+    c.accumulate = c.bias = true;
+    c.activation = Activation::silu;
+    check_both(isa, c);
+    check_both(isa, {100, 2000, 0});
+    check_both(isa, {0, 40, 7});
+    check_both(isa, {6, 0, 7});
+  }
+}
+
+// Batches: sizes (2, 3, 2), B shared by the middle dimension; C interleaved as attention's heads.
+template <class T>
+void check_batch(const std::string& isa, int64_t m, int64_t n, int64_t k, bool transposed,
+                 bool accumulate, Activation activation) {
+  SCOPED_TRACE(isa + " batch of " + std::to_string(m) + 'x' + std::to_string(n) + 'x' +
+               std::to_string(k));
+  const int64_t sizes[3] = {2, 3, 2};
+  const std::vector<T> a = numbers<T>(12 * m * k, 5), b = numbers<T>(4 * k * n, 6);
+  const std::vector<T> before = numbers<T>(12 * m * n, 7);
+  std::vector<T> first;
+  for (const Exec* exec : {&kSerial, &kReversed, &kThreaded}) {
+    std::vector<T> out = before;
+    // C is (2, 3, m, 2, n): the last batch dimension lies inside the rows.
+    Gemm<T> g{m,
+              n,
+              k,
+              a.data(),
+              k,
+              1,
+              b.data(),
+              transposed ? 1 : n,
+              transposed ? k : 1,
+              out.data(),
+              2 * n,
+              T(1),
+              accumulate,
+              nullptr,
+              activation,
+              nullptr,
+              {2, 3, 2},
+              {6 * m * k, 2 * m * k, m * k},
+              {2 * k * n, 0, k * n},
+              {6 * m * n, 2 * m * n, n}};
+    run(isa, *exec, g);
+    if (!first.empty()) {
+      EXPECT_EQ(std::memcmp(first.data(), out.data(), out.size() * sizeof(T)), 0);
+      continue;
+    }
+    first = out;
+    double worst = 0;
+    for (int64_t item = 0; item < sizes[0] * sizes[1] * sizes[2]; ++item) {
+      const int64_t x = item / 6, y = item / 2 % 3, z = item % 2;
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < n; ++j) {
+          double sum = 0;
+          for (int64_t p = 0; p < k; ++p) {
+            const T right = b[x * 2 * k * n + z * k * n + (transposed ? j * k + p : p * n + j)];
+            sum += static_cast<double>(a[item * m * k + i * k + p]) * static_cast<double>(right);
+          }
+          const int64_t at = x * 6 * m * n + y * 2 * m * n + z * n + i * 2 * n + j;
+          const double want =
+              act(activation, sum) + (accumulate ? static_cast<double>(before[at]) : 0.0);
+          worst = std::max(worst, std::fabs(static_cast<double>(out[at]) - want));
+        }
+      }
+    }
+    EXPECT_LT(worst,
+              4 * static_cast<double>(k) * static_cast<double>(std::numeric_limits<T>::epsilon()));
+  }
+}
+
+TEST(Gemm, Batches) {
+  for (const std::string& isa : isas()) {
+    for (bool transposed : {false, true}) {
+      for (bool accumulate : {false, true}) {
+        check_batch<float>(isa, 33, 40, 32, transposed, accumulate, Activation::none);
+        check_batch<double>(isa, 17, 23, 12, transposed, accumulate, Activation::gelu_erf);
+        check_batch<float>(isa, 1, 50, 500, transposed, accumulate, Activation::silu);
+        check_batch<float>(isa, 90, 70, 500, transposed, accumulate, Activation::silu);
+      }
+    }
+  }
+}
+
+// A row's bits do not depend on how many rows there are: decoding one token gives what a whole
+// sequence gave.
+TEST(Gemm, RowsAreIndependentOfEachOther) {
+  for (const std::string& isa : isas()) {
+    const int64_t n = 150, k = 800, rows = 200;
+    const std::vector<float> a = numbers<float>(rows * k, 8), b = numbers<float>(n * k, 9);
+    std::vector<float> whole(rows * n), one(n);
+    Gemm<float> g{rows,    n,         k,         a.data(),  k,
+                  1,       b.data(),  1,         k,         whole.data(),
+                  n,       1.0f,      false,     nullptr,   Activation::none,
+                  nullptr, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+    run(isa, kSerial, g);
+    g.c = one.data();
+    for (int64_t m : {1, 5}) {
+      one.assign(m * n, 0);
+      g.c = one.data();
+      g.m = m;
+      run(isa, kThreaded, g);
+      EXPECT_EQ(std::memcmp(one.data(), whole.data(), one.size() * sizeof(float)), 0) << isa;
+    }
+  }
+}
+
+TEST(Gemm, NanAndInfinityArrive) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::string& isa : isas()) {
+    std::vector<float> a(4 * 4, 0.0f), b(4 * 4, 1.0f), c(16);
+    a[0] = nan;
+    a[5] = std::numeric_limits<float>::infinity();
+    b[1] = 0;
+    Gemm<float> g{4,       4,         4,         a.data(),  4,
+                  1,       b.data(),  4,         1,         c.data(),
+                  4,       1.0f,      false,     nullptr,   Activation::relu,
+                  nullptr, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+    run(isa, kSerial, g);
+    for (int j = 0; j < 4; ++j) EXPECT_TRUE(std::isnan(c[j])) << isa;
+    EXPECT_TRUE(std::isinf(c[4])) << isa;
+    EXPECT_EQ(c[8], 0.0f) << isa;
+  }
+}
+
+}  // namespace
+}  // namespace adjoint::kernels
