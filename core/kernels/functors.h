@@ -144,8 +144,16 @@ struct Erfc {
 #undef ADJOINT_FUNCTOR
 
 // Every function above, as F(name in the table, functor).
-#define ADJOINT_UNARY_FUNCTIONS(F)                                                              \
-  F(neg, Neg)                                                                                   \
-  F(abs, Abs) F(exp, Exp) F(log, Log) F(sqrt, Sqrt) F(square, Square) F(reciprocal, Reciprocal) \
-      F(sin, Sin) F(cos, Cos) F(tanh, Tanh) F(sigmoid, Sigmoid) F(relu, Relu)                   \
-          F(gelu_tanh, GeluTanh) F(gelu_erf, GeluErf) F(silu, Silu) F(erf, Erf) F(erfc, Erfc)
+#define ADJOINT_UNARY_FUNCTIONS(F) \
+  F(neg, Neg)                      \
+  F(abs, Abs)                      \
+  F(exp, Exp)                      \
+  F(log, Log)                      \
+  F(sqrt, Sqrt)                    \
+  F(square, Square)                \
+  F(reciprocal, Reciprocal)        \
+  F(sin, Sin)                      \
+  F(cos, Cos)                      \
+  F(tanh, Tanh)                    \
+  F(sigmoid, Sigmoid)              \
+  F(relu, Relu) F(gelu_tanh, GeluTanh) F(gelu_erf, GeluErf) F(silu, Silu) F(erf, Erf) F(erfc, Erfc)
