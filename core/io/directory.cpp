@@ -49,7 +49,7 @@ bool is_plain_name(std::string_view name) {
 void verify_file(const std::string& directory, const std::string& name, uint64_t size,
                  const std::string& crc) {
   const std::string path = directory + "/" + name;
-  InputFile file(path.c_str());
+  InputFile file(path);
   const auto actual = static_cast<uint64_t>(std::max<off_t>(file.size(), 0));
   check<IoError>(actual == size, path, actual < size ? ": cut off: " : ": too long: ", actual,
                  " bytes; expected ", size, " by the manifest");

@@ -30,7 +30,7 @@ void write_all(const std::string& path, int fd, std::span<const std::byte> bytes
 
 template <class Bytes>
 Bytes read_whole(const std::string& path, uint64_t max_bytes) {
-  InputFile file(path.c_str());
+  InputFile file(path);
   const auto too_large = [&](uint64_t size) {
     check<IoError>(size <= max_bytes, path, ": too large: ", size, " bytes; expected at most ",
                    max_bytes);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace adjoint::io {
 namespace {
@@ -69,21 +70,21 @@ void fail_errno(const char* path, const char* what) {
   fail<IoError>(path, ": ", what, ": ", std::generic_category().message(error));
 }
 
-InputFile::InputFile(const char* path) : path_(path) {
+InputFile::InputFile(std::string path) : path_(std::move(path)) {
   do {
-    fd_ = file_ops().open(path, O_RDONLY | O_CLOEXEC, 0);
+    fd_ = file_ops().open(path_.c_str(), O_RDONLY | O_CLOEXEC, 0);
   } while (fd_ < 0 && errno == EINTR);
-  if (fd_ < 0) fail_errno(path, "cannot open the file");
+  if (fd_ < 0) fail_errno(path_.c_str(), "cannot open the file");
   struct ::stat status {};
   if (file_ops().stat(fd_, &status) != 0) {
     const int error = errno;
     file_ops().close(fd_);
     errno = error;
-    fail_errno(path, "cannot look at the file");
+    fail_errno(path_.c_str(), "cannot look at the file");
   }
   if (S_ISDIR(status.st_mode)) {
     file_ops().close(fd_);
-    fail<IoError>(path, ": is a folder; expected a file");
+    fail<IoError>(path_, ": is a folder; expected a file");
   }
   size_ = S_ISREG(status.st_mode) ? status.st_size : -1;
 }
@@ -96,7 +97,7 @@ size_t InputFile::read(void* into, size_t bytes) {
     const ssize_t n = file_ops().read(fd_, static_cast<std::byte*>(into) + done,
                                       std::min(bytes - done, kMaxRead));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_errno(path_, "cannot read the file");
+    if (n < 0) fail_errno(path_.c_str(), "cannot read the file");
     if (n == 0) break;
     done += static_cast<size_t>(n);
   }
@@ -110,7 +111,7 @@ void InputFile::read_at(void* into, size_t bytes, off_t offset) const {
         file_ops().pread(fd_, static_cast<std::byte*>(into) + done,
                          std::min(bytes - done, kMaxRead), offset + static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_errno(path_, "cannot read the file");
+    if (n < 0) fail_errno(path_.c_str(), "cannot read the file");
     check<IoError>(n > 0, path_, ": cut off while it was read: at byte ",
                    static_cast<size_t>(offset) + done, "; expected ", bytes - done, " more");
     done += static_cast<size_t>(n);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <string>
 
 namespace adjoint::io {
 
@@ -39,11 +40,12 @@ const FileOps& system_file_ops();
 class InputFile {
  public:
   // Throws IoError where the file cannot be opened or is a folder.
-  explicit InputFile(const char* path);
+  explicit InputFile(std::string path);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
+  const std::string& path() const { return path_; }
   // The size where this is a regular file; -1 for pipes and devices.
   off_t size() const { return size_; }
   // Reads up to bytes from where the last read ended; fewer only at the end of the file.
@@ -52,7 +54,7 @@ class InputFile {
   void read_at(void* into, size_t bytes, off_t offset) const;
 
  private:
-  const char* path_;
+  std::string path_;
   int fd_;
   off_t size_;
 };
