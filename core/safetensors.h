@@ -13,6 +13,7 @@
 #include <adjoint/core/dtype.h>
 #include <adjoint/core/file.h>
 #include <adjoint/core/shape.h>
+#include <adjoint/core/tensor.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +87,8 @@ class SafetensorsFile {
   ~SafetensorsFile();
 
   const std::string& source() const;
+  // The size of the whole file.
+  uint64_t file_bytes() const;
   // The number of tensors, and each of them, in the order of their names (as bytes).
   size_t size() const;
   Entry operator[](size_t i) const;
@@ -127,5 +130,19 @@ void write_safetensors(io::FileSink& out, std::span<const SafetensorsData> tenso
 // The same to a path, atomically.
 void write_safetensors(const std::string& path, std::span<const SafetensorsData> tensors,
                        const SafetensorsMetadata& metadata = {});
+
+// All tensors of a file by name. Throws IoError where the file is not valid, has a type other than
+// F32, F64, I64 and BOOL, more than kMaxDims dimensions, or more tensors than its size explains.
+std::map<std::string, Tensor> load_safetensors(const std::string& path);
+std::map<std::string, Tensor> load_safetensors(const SafetensorsFile& file);
+// One of them, by its position in the file.
+Tensor load_tensor(const SafetensorsFile& file, size_t i);
+
+// Writes the elements of defined tensors as write_safetensors() does; views are packed. For shared
+// weights, write one and record the others in the metadata, {alias: name}.
+void save_safetensors(io::FileSink& out, const std::map<std::string, Tensor>& tensors,
+                      const SafetensorsMetadata& metadata = {});
+void save_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors,
+                      const SafetensorsMetadata& metadata = {});
 
 }  // namespace adjoint

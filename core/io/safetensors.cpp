@@ -111,6 +111,7 @@ Shape SafetensorsFile::Entry::shape() const {
 
 struct SafetensorsFile::Impl {
   std::string source;
+  uint64_t file_bytes = 0;
   // One of the two holds the data.
   std::unique_ptr<io::InputFile> file;
   std::span<const std::byte> memory;
@@ -120,7 +121,7 @@ struct SafetensorsFile::Impl {
   std::vector<Record> records;
   std::optional<uint32_t> metadata_at;
 
-  void parse(uint64_t file_size);
+  void parse();
   void parse_tensor(JsonScanner& scanner, uint32_t name_at, uint32_t name_size);
   void check_metadata(JsonScanner& scanner, JsonToken first);
   void check_coverage(uint64_t data_size);
@@ -190,8 +191,7 @@ size_t next_shape(JsonScanner& scanner) {
 
 }  // namespace
 
-void SafetensorsFile::Impl::parse(uint64_t file_size) {
-  const uint64_t data_size = file_size - data_at;
+void SafetensorsFile::Impl::parse() {
   size_t members = 0;
   {
     // The number of members first, so that the index is allocated once.
@@ -220,7 +220,7 @@ void SafetensorsFile::Impl::parse(uint64_t file_size) {
     if (key.data() != header.data() + begin) std::memcpy(header.data() + begin, key.data(), size);
     parse_tensor(scanner, static_cast<uint32_t>(begin), size);
   }
-  check_coverage(data_size);
+  check_coverage(file_bytes - data_at);
   check_names();
 }
 
@@ -358,14 +358,14 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   impl->source = path;
   impl->file = std::make_unique<io::InputFile>(path);
   check<IoError>(impl->file->size() >= 0, path, ": not a regular file");
-  const auto file_size = static_cast<uint64_t>(impl->file->size());
+  impl->file_bytes = static_cast<uint64_t>(impl->file->size());
   std::array<std::byte, kSizeBytes> first{};
-  if (file_size >= kSizeBytes) impl->file->read_at(first.data(), first.size(), 0);
-  const uint64_t size = header_size(first, file_size, path);
+  if (impl->file_bytes >= kSizeBytes) impl->file->read_at(first.data(), first.size(), 0);
+  const uint64_t size = header_size(first, impl->file_bytes, path);
   impl->header.resize(size);
   impl->file->read_at(impl->header.data(), size, kSizeBytes);
   impl->data_at = kSizeBytes + size;
-  impl->parse(file_size);
+  impl->parse();
   return SafetensorsFile(std::move(impl));
 }
 
@@ -373,14 +373,17 @@ SafetensorsFile SafetensorsFile::from_bytes(std::span<const std::byte> bytes, st
   auto impl = std::make_unique<Impl>();
   impl->source = std::move(source);
   impl->memory = bytes;
+  impl->file_bytes = bytes.size();
   const uint64_t size = header_size(bytes, bytes.size(), impl->source);
   impl->header.assign(reinterpret_cast<const char*>(bytes.data()) + kSizeBytes, size);
   impl->data_at = kSizeBytes + size;
-  impl->parse(bytes.size());
+  impl->parse();
   return SafetensorsFile(std::move(impl));
 }
 
 const std::string& SafetensorsFile::source() const { return impl_->source; }
+
+uint64_t SafetensorsFile::file_bytes() const { return impl_->file_bytes; }
 
 size_t SafetensorsFile::size() const { return impl_->records.size(); }
 
