@@ -1,0 +1,173 @@
+// Slots: where modules keep their values, and the handles on them.
+//
+// A Slot holds a tensor, its gradient and what may be done with it. Modules own slots through
+// Parameter and Buffer; parameters(), optimizers, averages and ties share them through SlotRef.
+// Reading one slot from several threads is safe; writing it while another reads is a race.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace adjoint {
+
+namespace detail {
+struct CensusCount;
+}
+
+class Slot {
+ public:
+  enum class Kind : uint8_t { parameter, buffer };
+  // What forward sees, as a function of what is stored: W + BA, g V / |V|, a tensor in its place.
+  using Compute = std::function<Tensor(const Tensor& stored)>;
+
+  // Takes the elements if nobody else sees them, a copy otherwise; history is left behind. A
+  // parameter of a floating dtype is trainable.
+  // Throws Error for an undefined tensor.
+  explicit Slot(Tensor value, Kind kind = Kind::parameter, bool persistent = true);
+  ~Slot();
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  // What is kept: a leaf, row-major, which optimizers update under NoGrad, files hold, and whose
+  // grad() backward fills. Not to be kept by others: replace() and cast() exchange it.
+  const Tensor& stored() const { return stored_; }
+  // What forward reads: stored(), unless it is computed from it.
+  Tensor value() const { return compute_ ? compute_(stored_) : stored_; }
+  bool computed() const { return compute_ != nullptr; }
+  // Returns the function that was there before; none (nullptr) makes value() plain again.
+  Compute set_compute(Compute compute) { return std::exchange(compute_, std::move(compute)); }
+
+  Kind kind() const { return kind_; }
+  bool is_buffer() const { return kind_ == Kind::buffer; }
+  // Whether files hold it.
+  bool persistent() const { return persistent_; }
+  bool trainable() const { return stored_.requires_grad(); }
+  // AutogradError for a buffer or a dtype without gradients.
+  void set_trainable(bool trainable);
+
+  const Shape& shape() const { return stored_.shape(); }
+  DType dtype() const { return stored_.dtype(); }
+  int64_t numel() const { return stored_.numel(); }
+
+  Tensor grad() const { return stored_.grad(); }
+  void set_grad(Tensor grad) const { stored_.set_grad(std::move(grad)); }
+  void zero_grad() const { stored_.zero_grad(); }
+
+  // Writes x's elements over the stored ones, cast to their dtype. Graphs that saved the old ones
+  // notice; the gradient stays. ShapeError unless x has the slot's shape.
+  void write(const Tensor& x) const;
+  // Exchanges the stored tensor for a copy of x, of any shape and dtype, without gradient. The
+  // flags stay.
+  void replace(const Tensor& x);
+  // Exchanges the stored tensor and its gradient for casts. Integers and bools stay as they are.
+  void cast(DType dtype);
+
+ private:
+  void adopt(Tensor value);
+
+  Tensor stored_;
+  Compute compute_;
+  Kind kind_;
+  bool persistent_;
+  std::shared_ptr<detail::CensusCount> census_;
+};
+
+using SlotRef = std::shared_ptr<Slot>;
+
+// A slot and the path of the member that holds it, such as "transformer.h.0.attn.c_attn.weight".
+struct NamedSlot {
+  std::string name;
+  SlotRef slot;
+};
+
+// What Parameter and Buffer have in common: a handle on a slot that copies as a value does.
+//
+// Copy construction makes a new slot with a copy of the stored value (what was computed from it is
+// not copied: what set the function sets it again). Move construction takes the slot. Either
+// assignment writes the value into the slot that is there, so whoever shares it sees the change;
+// where the sizes or dtypes differ the slot is given a new tensor. A handle without a slot is
+// undefined: visits skip it, and it converts to an undefined Tensor.
+class SlotHandle {
+ public:
+  SlotHandle() noexcept = default;
+  SlotHandle(const SlotHandle& other);
+  SlotHandle(SlotHandle&& other) noexcept = default;
+  SlotHandle& operator=(const SlotHandle& other);
+  SlotHandle& operator=(SlotHandle&& other);
+
+  bool defined() const { return slot_ != nullptr; }
+  const SlotRef& slot() const { return slot_; }
+
+  Tensor value() const { return slot_ ? slot_->value() : Tensor(); }
+  // NOLINTNEXTLINE(google-explicit-constructor): a parameter stands for its value.
+  operator Tensor() const { return value(); }
+
+  // The rest REQUIRES defined(); Error otherwise.
+  const Shape& shape() const { return get().shape(); }
+  int64_t size(int64_t dim) const { return get().stored().size(dim); }
+  int64_t numel() const { return get().numel(); }
+  DType dtype() const { return get().dtype(); }
+  // Slot::write.
+  void set_data(const Tensor& x) const { get().write(x); }
+
+ protected:
+  explicit SlotHandle(SlotRef slot) noexcept : slot_(std::move(slot)) {}
+  ~SlotHandle() = default;
+  Slot& get() const;
+  // Mutable, since visiting a const module makes its ties.
+  mutable SlotRef slot_;
+};
+
+// A trainable value of a module.
+class Parameter : public SlotHandle {
+ public:
+  Parameter() noexcept = default;
+  explicit Parameter(Tensor value) : SlotHandle(std::make_shared<Slot>(std::move(value))) {}
+  // Another handle on a slot.
+  explicit Parameter(SlotRef slot) noexcept : SlotHandle(std::move(slot)) {}
+
+  Tensor grad() const { return get().grad(); }
+  void set_grad(Tensor grad) const { get().set_grad(std::move(grad)); }
+  void zero_grad() const { get().zero_grad(); }
+  bool requires_grad() const { return get().trainable(); }
+  void requires_grad_(bool value = true) const { get().set_trainable(value); }
+
+  // Becomes a second handle on other's slot; its own is let go. Modules say it in members(), with
+  // Visitor::tie, because copies start with slots of their own.
+  void share(const Parameter& other) const { slot_ = other.slot_; }
+};
+
+// A value of a module that is not trained: running statistics, tables. Forward, which is const,
+// may write it.
+class Buffer : public SlotHandle {
+ public:
+  Buffer() noexcept = default;
+  // A buffer that is not persistent is left out of state dictionaries.
+  explicit Buffer(Tensor value, bool persistent = true)
+      : SlotHandle(std::make_shared<Slot>(std::move(value), Slot::Kind::buffer, persistent)) {}
+};
+
+// Counts the slots that this thread creates while it lives (the innermost one, where they nest).
+// A module that is built inside, and whose visit then does not reach alive() slots, forgot a
+// member.
+class SlotCensus {
+ public:
+  SlotCensus();
+  ~SlotCensus();
+  SlotCensus(const SlotCensus&) = delete;
+  SlotCensus& operator=(const SlotCensus&) = delete;
+
+  int64_t created() const;
+  // Those of them that were not destroyed since.
+  int64_t alive() const;
+
+ private:
+  std::shared_ptr<detail::CensusCount> count_, outer_;
+};
+
+}  // namespace adjoint
