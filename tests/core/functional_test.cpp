@@ -84,9 +84,11 @@ TEST(Vjp, PassesOnWhatHasNoGradient) {
 }
 
 TEST(Vjp, ChecksItsArguments) {
-  EXPECT_THROW(vjp(product(), {reals({1}), reals({1})}, {reals({1}), reals({1})}), AutogradError);
-  EXPECT_THROW(vjp(product(), {reals({1}), reals({1})}, {reals({1, 2})}), ShapeError);
-  EXPECT_THROW(vjp(product(), {reals({1, 2}), reals({1, 2})}), AutogradError);
+  const std::vector<Tensor> one = {reals({1}), reals({1})}, two = {reals({1, 2}), reals({1, 2})};
+  EXPECT_THROW(vjp(product(), one, one), AutogradError);
+  const std::vector<Tensor> too_long = {reals({1, 2})};
+  EXPECT_THROW(vjp(product(), one, too_long), ShapeError);
+  EXPECT_THROW(vjp(product(), two), AutogradError);
   expect_values(vjp(product(), {reals({2}), reals({3})}).second[0], {3});
 }
 
