@@ -1,4 +1,5 @@
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/error.h>
 #include <adjoint/core/functional.h>
 #include <adjoint/core/ops.h>
 #include <gtest/gtest.h>
