@@ -100,7 +100,9 @@ class BackwardRun {
       entries_[entry].taken = true;
       make_ready(edge.node, entry);
     }
-    return usable(buffer) ? buffer : Tensor();
+    if (!usable(buffer)) return {};
+    offered_.push_back(buffer.impl());
+    return buffer;
   }
 
  private:
@@ -221,7 +223,7 @@ class BackwardRun {
     Tensor& buffer = buffers_[entries_[entry].first + static_cast<uint32_t>(output)];
     if (!buffer.defined()) {
       buffer = std::move(gradient);
-    } else if (buffer.impl() != gradient.impl()) {
+    } else if (buffer.impl() != gradient.impl() || !was_offered(gradient)) {
       const TensorImpl* impl = buffer.impl();
       if (!record_ && impl->unique() && impl->contiguous && impl->node == nullptr) {
         gradient_ops::add_in_place(buffer, gradient);
@@ -230,6 +232,12 @@ class BackwardRun {
       }
     }
     make_ready(node, entry);
+  }
+
+  // Whether a closure got this buffer from `into`, so that its gradient is in there already. The
+  // same tensor as the gradient of two inputs, x + x, looks alike but counts twice.
+  bool was_offered(const Tensor& x) const {
+    return std::find(offered_.begin(), offered_.end(), x.impl()) != offered_.end();
   }
 
   void run_hooks(Node* node, Tensor* dy) {
@@ -296,6 +304,7 @@ class BackwardRun {
       Node* node;
       ~Restore() { exchange_current_node(node); }
     } restore{before};
+    offered_.clear();
     Grads grads = node->call(Backward(*this, *node, dy));
     check<AutogradError>(grads.size() == node->edge_count, node->name, ": backward returned ",
                          grads.size(), " gradients; expected ", node->edge_count);
@@ -314,6 +323,7 @@ class BackwardRun {
   std::vector<Entry> entries_;
   std::vector<Ready> ready_;
   std::unordered_map<Node*, uint32_t> foreign_;
+  std::vector<const TensorImpl*> offered_;  // by `into`, to the node that runs
   std::vector<Capture> captures_;
   std::vector<Tensor> results_;
 };

@@ -1,0 +1,159 @@
+#include "core/ops/contract.h"
+
+#include <algorithm>
+
+namespace adjoint {
+namespace {
+
+// Dimensions of the batch, outermost first, with the strides of a, b and c; none has size 1.
+struct Batch {
+  struct Dim {
+    int64_t size, a, b, c;
+  };
+  Dim dims[kMaxDims];
+  int rank = 0;
+
+  void erase(int i) {
+    std::copy(dims + i + 1, dims + rank, dims + i);
+    --rank;
+  }
+};
+
+// The stride of a dimension counted from the end, 0 where the tensor repeats along it.
+int64_t batch_stride(const Tensor& x, int from_end) {
+  const int d = x.dim() - from_end;
+  return d < 0 || x.shape()[d] == 1 ? 0 : x.strides()[d];
+}
+
+Batch batch_of(const Tensor& c, const Tensor& a, const Tensor& b) {
+  Batch batch;
+  for (int i = std::max({a.dim(), b.dim(), c.dim()}); i > 2; --i) {
+    int64_t size = 1;
+    for (const Tensor* x : {&a, &b, &c}) {
+      if (i <= x->dim() && x->shape()[x->dim() - i] != 1) size = x->shape()[x->dim() - i];
+    }
+    if (size == 1) continue;
+    const Batch::Dim dim{size, batch_stride(a, i), batch_stride(b, i), batch_stride(c, i)};
+    Batch::Dim* last = batch.rank > 0 ? &batch.dims[batch.rank - 1] : nullptr;
+    const bool merges = last != nullptr && last->a == dim.a * size && last->b == dim.b * size &&
+                        last->c == dim.c * size;
+    if (merges) {
+      *last = {last->size * size, dim.a, dim.b, dim.c};
+    } else {
+      batch.dims[batch.rank++] = dim;
+    }
+  }
+  return batch;
+}
+
+// A batch with one b is one product with more rows; one that c sums over is one with a longer sum.
+template <class T>
+void fold(kernels::Gemm<T>& g, Batch& batch) {
+  for (int i = batch.rank - 1; i >= 0; --i) {
+    const Batch::Dim& dim = batch.dims[i];
+    const bool rows =
+        dim.b == 0 && (g.m == 1 || (dim.a == g.m * g.a_row && dim.c == g.m * g.c_row));
+    const bool sum = dim.c == 0 && (g.k == 1 || (dim.a == g.k * g.a_col && dim.b == g.k * g.b_row));
+    if (rows && dim.c != 0) {
+      if (g.m == 1) {
+        g.a_row = dim.a;
+        g.c_row = dim.c;
+      }
+      g.m *= dim.size;
+      batch.erase(i);
+    } else if (sum) {
+      if (g.k == 1) {
+        g.a_col = dim.a;
+        g.b_row = dim.b;
+      }
+      g.k *= dim.size;
+      batch.erase(i);
+    }
+  }
+}
+
+// Sums over the dimensions along which c does not move, and whatever the kernel's three dimensions
+// of batch do not hold, one product after the other.
+template <class T>
+void run(kernels::Gemm<T> g, Batch batch) {
+  int outer = -1;
+  for (int i = 0; i < batch.rank && outer < 0; ++i) {
+    if (batch.dims[i].c == 0) outer = i;
+  }
+  if (outer < 0 && batch.rank > 3) outer = 0;
+  if (outer >= 0) {
+    const Batch::Dim dim = batch.dims[outer];
+    batch.erase(outer);
+    if (dim.size == 0 && dim.c == 0) {  // an empty sum
+      g.k = 0;
+      run(g, batch);
+    }
+    for (int64_t i = 0; i < dim.size; ++i) {
+      run(g, batch);
+      g.a += dim.a;
+      g.b += dim.b;
+      g.c += dim.c;
+      g.accumulate = g.accumulate || dim.c == 0;
+    }
+    return;
+  }
+  for (int i = 0; i < 3; ++i) {
+    const bool used = i < batch.rank;
+    g.batch[i] = used ? batch.dims[i].size : 1;
+    g.a_batch[i] = used ? batch.dims[i].a : 0;
+    g.b_batch[i] = used ? batch.dims[i].b : 0;
+    g.c_batch[i] = used ? batch.dims[i].c : 0;
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    kernel_table().gemm.f32(KernelScope(), g);
+  } else {
+    kernel_table().gemm.f64(KernelScope(), g);
+  }
+}
+
+template <class T>
+void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
+                 bool accumulate) {
+  const int ra = a.dim(), rb = b.dim(), rc = c.dim();
+  kernels::Gemm<T> g{};
+  g.m = a.shape()[ra - 2];
+  g.k = a.shape()[ra - 1];
+  g.n = b.shape()[rb - 1];
+  g.a = a.impl()->data<T>();
+  g.a_row = a.strides()[ra - 2];
+  g.a_col = a.strides()[ra - 1];
+  g.b = b.impl()->data<T>();
+  g.b_row = b.strides()[rb - 2];
+  g.b_col = b.strides()[rb - 1];
+  g.c = c.impl()->data<T>();
+  g.c_row = c.strides()[rc - 2];
+  g.alpha = 1;
+  g.accumulate = accumulate;
+  g.bias = bias.defined() ? bias.impl()->data<T>() : nullptr;
+  g.activation = kernels::Activation::none;
+  Batch batch = batch_of(c, a, b);
+  fold(g, batch);
+  run(g, batch);
+}
+
+}  // namespace
+
+void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
+              bool accumulate) {
+  if (c.dtype() == DType::f32) {
+    contract_as<float>(c, a, b, bias, accumulate);
+  } else {
+    contract_as<double>(c, a, b, bias, accumulate);
+  }
+}
+
+Tensor transposed(const Tensor& x) {
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  const int last = x.dim() - 1;
+  std::swap(shape[last - 1], shape[last]);
+  std::swap(strides[last - 1], strides[last]);
+  return make_view(x, shape, strides, x.impl()->offset);
+}
+
+}  // namespace adjoint

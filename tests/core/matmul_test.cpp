@@ -1,0 +1,206 @@
+// Matrix products against sums written out, for every combination of ranks and layouts.
+#include "tests/core/numeric.h"
+
+namespace adjoint {
+namespace {
+
+using namespace numeric;  // NOLINT(google-build-using-namespace)
+
+// The definition, over the broadcast batch, in f64.
+Tensor reference(const Tensor& a, const Tensor& b) {
+  const Tensor a2 = a.dim() == 1 ? a.reshape({1, a.size(0)}) : a;
+  const Tensor b2 = b.dim() == 1 ? b.reshape({b.size(0), 1}) : b;
+  const int64_t m = a2.size(-2), k = a2.size(-1), n = b2.size(-1);
+  const Shape batch =
+      broadcast_shapes("reference", Shape(a2.shape().span().first(a2.shape().span().size() - 2)),
+                       Shape(b2.shape().span().first(b2.shape().span().size() - 2)));
+  Shape a_shape = batch, b_shape = batch, shape = batch;
+  a_shape.push_back(m);
+  a_shape.push_back(k);
+  b_shape.push_back(k);
+  b_shape.push_back(n);
+  if (a.dim() > 1) shape.push_back(m);
+  if (b.dim() > 1) shape.push_back(n);
+  const std::vector<double> x = values(expand(a2, a_shape)), y = values(expand(b2, b_shape));
+  std::vector<double> z(static_cast<size_t>(batch.numel() * m * n));
+  for (int64_t p = 0; p < batch.numel(); ++p) {
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        double total = 0;
+        for (int64_t c = 0; c < k; ++c) {
+          total += x[static_cast<size_t>((p * m + i) * k + c)] *
+                   y[static_cast<size_t>((p * k + c) * n + j)];
+        }
+        z[static_cast<size_t>((p * m + i) * n + j)] = total;
+      }
+    }
+  }
+  return from_vector(z, shape);
+}
+
+const std::vector<std::pair<Shape, Shape>> kShapes = {
+    {{5}, {5}},
+    {{3, 5}, {5}},
+    {{5}, {5, 4}},
+    {{3, 5}, {5, 4}},
+    {{2, 3, 5}, {5, 4}},
+    {{3, 5}, {2, 5, 4}},
+    {{2, 3, 5}, {2, 5, 4}},
+    {{2, 1, 3, 5}, {4, 5, 2}},
+    {{1, 4, 3, 5}, {2, 1, 5, 2}},
+    {{2, 3, 5}, {5}},
+    {{5}, {2, 5, 3}},
+    {{2, 2, 2, 2, 3, 5}, {2, 1, 2, 1, 5, 2}},
+    {{2, 0, 5}, {5, 4}},
+    {{2, 3, 0}, {0, 4}},
+    {{0, 3, 5}, {1, 5, 4}},
+    {{3, 1}, {1, 4}},
+    {{2, 3, 1}, {2, 1, 4}},
+    {{3, 1, 5}, {5, 4}},
+};
+
+TEST(Matmul, EveryRank) {
+  for (const auto& [a, b] : kShapes) {
+    const Tensor x = random(a, 1), y = random(b, 2);
+    const std::string what = to_string(a) + " " + to_string(b);
+    expect_close(matmul(x, y), reference(x, y), 1e-14, what);
+    expect_close(matmul(x.to(DType::f32), y.to(DType::f32)), reference(x, y), 1e-6, what);
+  }
+}
+
+TEST(Matmul, EveryLayout) {
+  const Tensor a = random({4, 6, 5}, 1), b = random({4, 5, 7}, 2);
+  const Tensor at = random({5, 6, 4}, 3).permute({2, 1, 0}),
+               bt = random({4, 7, 5}, 4).transpose(1, 2);
+  const Tensor as = slice(random({4, 6, 10}, 5), 2, 0, 10, 2),
+               be = expand(random({5, 1}, 6), {4, 5, 7});
+  for (const Tensor& x : {a, at, as}) {
+    for (const Tensor& y : {b, bt, be}) {
+      expect_close(matmul(x, y), reference(x, y), 1e-14);
+      expect_close(bmm(x, y), reference(x, y), 1e-14);
+      const auto product = [](const std::vector<Tensor>& in) { return matmul(in[0], in[1]); };
+      const Tensor dy = random({4, 6, 7}, 7);
+      const auto grads = gradients(product, {x, y}, dy);
+      expect_close(grads[0], reference(dy, y.transpose(1, 2)), 1e-14);
+      expect_close(grads[1], reference(x.transpose(1, 2), dy), 1e-14);
+    }
+  }
+}
+
+TEST(Matmul, GradientsOfEveryRank) {
+  for (const auto& [a, b] : kShapes) {
+    SCOPED_TRACE(to_string(a) + " " + to_string(b));
+    const Function product = [](const std::vector<Tensor>& x) { return matmul(x[0], x[1]); };
+    expect_gradients(product, {random(a, 1), random(b, 2)}, 1e-8);
+  }
+}
+
+TEST(Matmul, SecondGradients) {
+  expect_second_gradients([](const std::vector<Tensor>& x) { return matmul(x[0] * x[0], x[1]); },
+                          {random({2, 2, 3}, 1), random({3, 2}, 2)});
+  expect_second_gradients(
+      [](const std::vector<Tensor>& x) { return linear(x[0] * x[0], x[1], x[2]); },
+      {random({2, 2, 3}, 1), random({2, 3}, 2), random({2}, 3)});
+}
+
+TEST(Matmul, LargerThanBlocks) {
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{130, 800, 70}, {1, 1000, 33}, {70, 33, 1}}) {
+    const Tensor x = random({m, k}, 1), y = random({k, n}, 2);
+    expect_close(matmul(x, y), reference(x, y), 1e-12);
+    expect_close(matmul(x.to(DType::f32), y.to(DType::f32)), reference(x, y), 3e-5);
+  }
+}
+
+TEST(Matmul, InputUsedTwice) {
+  const Function square = [](const std::vector<Tensor>& x) { return matmul(x[0], x[0]); };
+  expect_gradients(square, {random({3, 3}, 1)});
+  // One tensor as the gradient of both inputs.
+  expect_gradients([](const std::vector<Tensor>& x) { return x[0] + x[0]; }, {random({3}, 1)});
+}
+
+// The second backward finds a gradient in the leaf and adds into it.
+TEST(Matmul, AccumulatesIntoGradients) {
+  const Tensor x = random({4, 3, 5}, 1), w = random({6, 5}, 2), b = random({6}, 3);
+  x.requires_grad_();
+  w.requires_grad_();
+  b.requires_grad_();
+  const Tensor dy = random({4, 3, 6}, 4);
+  linear(x, w, b).backward({.gradient = dy});
+  const Tensor once[] = {x.grad().clone(), w.grad().clone(), b.grad().clone()};
+  linear(x, w, b).backward({.gradient = dy});
+  expect_close(x.grad(), once[0] * 2.0, 1e-14);
+  expect_close(w.grad(), once[1] * 2.0, 1e-14);
+  expect_close(b.grad(), once[2] * 2.0, 1e-14);
+}
+
+TEST(Linear, MatchesItsDefinition) {
+  const Tensor w = random({6, 5}, 2), b = random({6}, 3);
+  const Tensor w2 = random({5, 6}, 2).transpose(0, 1);
+  for (const Tensor& x :
+       {random({5}, 1), random({4, 5}, 1), random({2, 3, 5}, 1),
+        random({3, 2, 5}, 1).transpose(0, 1), random({2, 5, 3}, 1).transpose(1, 2),
+        random({0, 5}, 1), slice(random({2, 3, 10}, 5), 2, 0, 10, 2)}) {
+    for (const Tensor& weight : {w, w2}) {
+      expect_close(linear(x, weight, b), reference(x, weight.transpose(0, 1)) + b, 1e-14);
+      expect_close(linear(x, weight), reference(x, weight.transpose(0, 1)), 1e-14);
+    }
+    expect_gradients([](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); },
+                     {x, w, b}, 1e-8);
+    expect_gradients([](const std::vector<Tensor>& in) { return linear(in[0], in[1]); }, {x, w},
+                     1e-8);
+  }
+}
+
+TEST(Linear, StridedGradient) {
+  const Tensor x = random({2, 3, 5}, 1), w = random({4, 5}, 2), b = random({4}, 3);
+  const Function f = [](const std::vector<Tensor>& in) {
+    return linear(in[0], in[1], in[2]).transpose(0, 2);
+  };
+  expect_gradients(f, {x, w, b}, 1e-8);
+  // An expanded gradient: every stride is zero.
+  const auto got =
+      gradients([](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); },
+                {x, w, b}, expand(scalar(1.0, DType::f64), {2, 3, 4}));
+  expect_close(got[2], full({4}, 6.0, DType::f64), 1e-14);
+}
+
+TEST(Matmul, ThreadsDoNotChangeBits) {
+  const Tensor x = random({3, 100, 70}, 1, DType::f32), w = random({90, 70}, 2, DType::f32);
+  const Tensor b = random({90}, 3, DType::f32), dy = random({3, 100, 90}, 4, DType::f32);
+  expect_same_on_threads([&] {
+    const Function f = [](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); };
+    std::vector<Tensor> all = gradients(f, {x, w, b}, dy);
+    all.push_back(linear(x, w, b));
+    all.push_back(matmul(x, transpose(x, 1, 2)));
+    return all;
+  });
+}
+
+TEST(Matmul, PromotesDtypes) {
+  const Tensor x = random({2, 3}, 1), y = random({3, 4}, 2);
+  const Tensor mixed = matmul(x.to(DType::f32), y);
+  EXPECT_EQ(mixed.dtype(), DType::f64);
+  expect_close(mixed, reference(x.to(DType::f32), y), 1e-14);
+}
+
+TEST(Matmul, ErrorsNameShapes) {
+  const Tensor a = random({2, 3}, 1), b = random({4, 5}, 1);
+  EXPECT_EQ(message_of<ShapeError>([&] { matmul(a, b); }),
+            "matmul: shapes (2, 3) and (4, 5) do not fit: 3 columns against 4 rows; expected "
+            "(..., m, k) and (..., k, n)");
+  EXPECT_EQ(message_of<ShapeError>([&] { bmm(a, b); }),
+            "bmm: shapes (2, 3) and (4, 5); expected (b, m, k) and (b, k, n)");
+  EXPECT_EQ(message_of<ShapeError>([&] { linear(a, b); }),
+            "linear: input of shape (2, 3) for a weight of shape (4, 5); expected (..., 5)");
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              linear(random({2, 5}, 1), b, random({3}, 1));
+            }),
+            "linear: bias of shape (3,) for a weight of shape (4, 5); expected (4,)");
+  EXPECT_THROW(matmul(random({2, 2, 3}, 1), random({3, 3, 2}, 1)), ShapeError);
+  EXPECT_THROW(matmul(scalar(1.0), a), ShapeError);
+  EXPECT_THROW(matmul(arange(3), arange(3)), DTypeError);
+  EXPECT_THROW(matmul(Tensor(), a), Error);
+}
+
+}  // namespace
+}  // namespace adjoint
