@@ -156,9 +156,9 @@ struct ValuesAndIndices {
 ValuesAndIndices max(const Tensor& x, int64_t dim, bool keepdim = false);
 ValuesAndIndices min(const Tensor& x, int64_t dim, bool keepdim = false);
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);  // no gradient; first maximum
-// Divides by (count - correction).
+// Divides by (count - correction). Over all elements, other corrections: var(x, Shape{}, 0).
 Tensor var(const Tensor& x, const Shape& dims, double correction = 1, bool keepdim = false);
-Tensor var(const Tensor& x, double correction = 1);
+Tensor var(const Tensor& x);
 Tensor sum_to_size(const Tensor& x, const Shape& shape);  // what broadcasting had expanded
 // Over all elements of a bool tensor; no gradient.
 bool any(const Tensor& x);
