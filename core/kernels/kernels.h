@@ -10,14 +10,20 @@
 
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
+#include "core/kernels/fused_optimizer.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/reduce.h"
 
 namespace adjoint::kernels {
 
 // One line a family: X(type of its table, name of its file and member).
-#define ADJOINT_KERNEL_FAMILIES(X) \
-  X(GemmTable, gemm) X(ElementwiseTable, elementwise) X(ReduceTable, reduce)
+// clang-format off
+#define ADJOINT_KERNEL_FAMILIES(X)         \
+  X(GemmTable, gemm)                       \
+  X(ElementwiseTable, elementwise)         \
+  X(ReduceTable, reduce)                   \
+  X(FusedOptimizerTable, fused_optimizer)
+// clang-format on
 
 // All families of one instruction set, merged.
 struct KernelTable {
