@@ -56,11 +56,11 @@ Item<T> item_of(const Gemm<T>& g, int64_t index) {
 // the last one, the epilogue.
 template <class T>
 ADJOINT_INLINE void tile_at(const Gemm<T>& g, const Item<T>& item, bool first, bool last,
-                            bool packed, int64_t i, int64_t j, int rows, int cols, int64_t kc,
-                            const T* a, const T* b, int64_t b_step) {
+                            const TileFunction<T> (&functions)[kMr][kNv], int64_t i, int64_t j,
+                            int rows, int cols, int64_t kc, const T* a, const T* b,
+                            int64_t b_step) {
   const int registers = (cols + Vec<T>::size - 1) / Vec<T>::size;
-  const TileFunction<T> multiply = packed ? kTileFunctions<T, true>.of[rows - 1][registers - 1]
-                                          : kTileFunctions<T, false>.of[rows - 1][registers - 1];
+  const TileFunction<T> multiply = functions[rows - 1][registers - 1];
   T* const c = item.c + i * g.c_row + j;
   T* const partial = item.partial + i * item.partial_row + j;
   Output<T> o;
@@ -135,8 +135,8 @@ void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
       }
       for (int64_t p = 0; p < panels.count; ++p) {
         const int64_t i = panels.begin(p);
-        tile_at(g, item, block == 0, block + 1 == blocks.count, false, i, j, panels.height(p), cols,
-                kc, a + i * g.a_row, b, b_step);
+        tile_at(g, item, block == 0, block + 1 == blocks.count, kTileFunctions<T, false, false>.of,
+                i, j, panels.height(p), cols, kc, a + i * g.a_row, b, b_step);
       }
     }
   }
@@ -195,28 +195,28 @@ void direct(const Exec& exec, const Gemm<T>& g, int64_t items, T* partial) {
   }
 }
 
-// ---- Blocked: both packed, shared by all threads. ----
+// ---- Blocked: B packed, and A where that pays, shared by all threads. ----
 
-constexpr int64_t kMaxRows = 4096, kMaxColumns = 3072;  // of a packed block
-constexpr int64_t kPanelsPerTask = 24;                  // 336 x 384 floats stay in a 2 MiB cache
+// The largest packed blocks, and what a task works on at a time: a panel of A stays in the first
+// cache while kSliversAtOnce slivers of B (up to 1.5 MB) stream from the second.
+constexpr int64_t kMaxRows = 4096, kMaxColumns = 3072;
+constexpr int64_t kSliversAtOnce = 32;
+constexpr int64_t kSliversPerPack = 8, kPanelsPerPack = 16;
 
 template <class T>
 struct Blocked {
   const Gemm<T>* g;
   Item<T> item;
-  T *a, *b;  // packed
+  T *a, *b;  // packed; a may be null: A as it lies
   int64_t i0, rows, j0, columns, k0, kc;
-  bool first, last;
-  bool pack_b;
+  bool first, last, pack_b;
   int64_t row_parts, column_parts;
 };
-
-constexpr int64_t kSliversPerPack = 4, kPanelsPerPack = 8;
 
 template <class T>
 int64_t pack_tasks(const Blocked<T>& s) {
   return (s.pack_b ? ceil_div(ceil_div(s.columns, kNr<T>), kSliversPerPack) : 0) +
-         ceil_div(Panels<T>(s.rows).count, kPanelsPerPack);
+         (s.a != nullptr ? ceil_div(Panels<T>(s.rows).count, kPanelsPerPack) : 0);
 }
 
 template <class T>
@@ -225,41 +225,45 @@ void pack_task(void* context, int64_t task) {
   const Gemm<T>& g = *s.g;
   const int64_t slivers = ceil_div(s.columns, kNr<T>);
   const int64_t b_tasks = s.pack_b ? ceil_div(slivers, kSliversPerPack) : 0;
+  int begin[kPanelsPerPack + 1];
   if (task < b_tasks) {
-    for (int64_t n = task * kSliversPerPack; n < smaller(slivers, (task + 1) * kSliversPerPack);
-         ++n) {
-      const int64_t j = n * kNr<T>;
-      pack(s.item.b + s.k0 * g.b_row + (s.j0 + j) * g.b_col, g.b_col, g.b_row,
-           static_cast<int>(smaller(kNr<T>, s.columns - j)), kNr<T>, s.kc, s.b + j * s.kc);
-    }
+    const int64_t j = task * kSliversPerPack * kNr<T>;
+    const int parts = static_cast<int>(smaller(kSliversPerPack, slivers - task * kSliversPerPack));
+    for (int p = 0; p <= parts; ++p) begin[p] = p * kNr<T>;
+    pack_parts(s.item.b + s.k0 * g.b_row + (s.j0 + j) * g.b_col, g.b_col, g.b_row, begin, parts,
+               static_cast<int>(smaller(parts * kNr<T>, s.columns - j)), s.kc, s.b + j * s.kc);
     return;
   }
-  task -= b_tasks;
   const Panels<T> panels(s.rows);
-  for (int64_t p = task * kPanelsPerPack; p < smaller(panels.count, (task + 1) * kPanelsPerPack);
-       ++p) {
-    const int64_t i = panels.begin(p);
-    pack(s.item.a + (s.i0 + i) * g.a_row + s.k0 * g.a_col, g.a_row, g.a_col, panels.height(p),
-         panels.height(p), s.kc, s.a + i * s.kc);
-  }
+  const int64_t panel = (task - b_tasks) * kPanelsPerPack, i = panels.begin(panel);
+  const int parts = static_cast<int>(smaller(kPanelsPerPack, panels.count - panel));
+  for (int p = 0; p <= parts; ++p) begin[p] = static_cast<int>(panels.begin(panel + p) - i);
+  pack_parts(s.item.a + (s.i0 + i) * g.a_row + s.k0 * g.a_col, g.a_row, g.a_col, begin, parts,
+             begin[parts], s.kc, s.a + i * s.kc);
 }
 
 template <class T>
 void multiply_task(void* context, int64_t task) {
   const Blocked<T>& s = *static_cast<Blocked<T>*>(context);
+  const Gemm<T>& g = *s.g;
   const Panels<T> panels(s.rows);
   const int64_t slivers = ceil_div(s.columns, kNr<T>);
   const int64_t row_part = task / s.column_parts, column_part = task % s.column_parts;
   const int64_t p_begin = share(panels.count, s.row_parts, row_part);
   const int64_t p_end = share(panels.count, s.row_parts, row_part + 1);
   const int64_t n_end = share(slivers, s.column_parts, column_part + 1);
-  for (int64_t n = share(slivers, s.column_parts, column_part); n < n_end; ++n) {
-    const int64_t j = n * kNr<T>;
-    const int cols = static_cast<int>(smaller(kNr<T>, s.columns - j));
+  const auto& functions =
+      s.a != nullptr ? kTileFunctions<T, true, true>.of : kTileFunctions<T, false, true>.of;
+  const T* const unpacked = s.item.a + s.i0 * g.a_row + s.k0 * g.a_col;
+  for (int64_t n0 = share(slivers, s.column_parts, column_part); n0 < n_end; n0 += kSliversAtOnce) {
     for (int64_t p = p_begin; p < p_end; ++p) {
       const int64_t i = panels.begin(p);
-      tile_at(*s.g, s.item, s.first, s.last, true, s.i0 + i, s.j0 + j, panels.height(p), cols, s.kc,
-              s.a + i * s.kc, s.b + j * s.kc, kNr<T>);
+      const T* const a = s.a != nullptr ? s.a + i * s.kc : unpacked + i * g.a_row;
+      for (int64_t n = n0; n < smaller(n_end, n0 + kSliversAtOnce); ++n) {
+        const int64_t j = n * kNr<T>;
+        tile_at(g, s.item, s.first, s.last, functions, s.i0 + i, s.j0 + j, panels.height(p),
+                static_cast<int>(smaller(kNr<T>, s.columns - j)), s.kc, a, s.b + j * s.kc, kNr<T>);
+      }
     }
   }
 }
@@ -271,6 +275,15 @@ void run(const Exec& exec, int64_t tasks, void (*body)(void*, int64_t), Blocked<
   } else {
     exec.parallel_for(tasks, body, &s);
   }
+}
+
+// Tasks by rows first, which leaves each its own panels of A, about eight for each thread.
+template <class T>
+void split(const Exec& exec, Blocked<T>& s) {
+  const int64_t panels = Panels<T>(s.rows).count, slivers = ceil_div(s.columns, kNr<T>);
+  const int64_t tasks = exec.threads == 1 ? 1 : 8 * exec.threads;
+  s.row_parts = smaller(tasks, ceil_div(panels, 3));
+  s.column_parts = smaller(ceil_div(slivers, 2), ceil_div(tasks, s.row_parts));
 }
 
 template <class T>
@@ -291,10 +304,7 @@ void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b
       for (s.i0 = 0; s.i0 < g.m; s.i0 += kMaxRows) {
         s.rows = smaller(kMaxRows, g.m - s.i0);
         s.pack_b = s.i0 == 0;
-        s.row_parts = ceil_div(Panels<T>(s.rows).count, kPanelsPerTask);
-        s.column_parts = exec.threads == 1 ? 1
-                                           : smaller(ceil_div(s.columns, kNr<T>),
-                                                     ceil_div(8 * exec.threads, s.row_parts));
+        split(exec, s);
         run(exec, pack_tasks(s), pack_task<T>, s);
         run(exec, s.row_parts * s.column_parts, multiply_task<T>, s);
       }
@@ -303,6 +313,12 @@ void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b
 }
 
 // ---- The choice. ----
+
+// Up to how many columns A is read as it lies.
+#ifndef UNP
+#define UNP 256
+#endif
+constexpr int64_t kUnpackedColumns = UNP;
 
 // Few rows, or little work: packing A would cost more than it saves.
 template <class T>
@@ -326,11 +342,16 @@ void product(const Exec& exec, const Gemm<T>& g) {
     const int64_t kc = KBlocks(g.k).size;
     const int64_t columns = ceil_div(smaller(g.n, kMaxColumns), kNr<T>) * kNr<T>;
     const int64_t a_size = ceil_div(smaller(g.m, kMaxRows) * kc, 16) * 16;
+    // Packing A costs as much as some tens of columns of the product; rows that lie whole pages
+    // apart would drive each other out of the cache.
+    const bool apart =
+        g.a_col == 1 ? g.a_row * static_cast<int64_t>(sizeof(T)) % 4096 != 0 : g.a_row == 1;
+    const bool pack_a = g.n > kUnpackedColumns || !apart;
     T* const packed =
         static_cast<T*>(exec.acquire(static_cast<size_t>(a_size + columns * kc) * sizeof(T)));
     for (int64_t i = 0; i < items; ++i) {
       const Direct<T> place{&g, partial, 1, items, 1};
-      blocked(exec, g, direct_item(place, i), packed, packed + a_size);
+      blocked(exec, g, direct_item(place, i), pack_a ? packed : nullptr, packed + a_size);
     }
     exec.release(packed);
   }

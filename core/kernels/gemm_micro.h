@@ -40,32 +40,49 @@ struct Output {
 template <bool kFull, class T, int MR, int NV>
 ADJOINT_INLINE void write_tile(const Output<T>& o, Vec<T> (&acc)[MR][NV]) {
   using V = Vec<T>;
-  const V alpha = o.alpha;
-#pragma GCC unroll 8
-  for (int v = 0; v < NV; ++v) {
-    const int at = v * V::size;
-    const int n = kFull || o.cols - at >= V::size ? V::size : o.cols - at > 0 ? o.cols - at : 0;
-    const auto load = [n](const T* p) { return kFull ? V::load(p) : V::load_n(p, n); };
-    const V bias = o.bias != nullptr ? load(o.bias + at) : V(0);
+  const auto lanes = [&](int v) {
+    const int n = o.cols - v * V::size;
+    return n >= V::size ? V::size : n > 0 ? n : 0;
+  };
+  const auto load = [&](const T* p, int v) {
+    return kFull ? V::load(p + v * V::size) : V::load_n(p + v * V::size, lanes(v));
+  };
+  // f(x, i, v) for every register x of the tile.
+  const auto each = [&](auto f) __attribute__((always_inline)) {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      V x = acc[i][v];
-      if (o.partial != nullptr) x = load(o.partial + i * o.partial_row + at) + x;
-      if (o.scale) x = fma(x, alpha, bias);
-      if (o.old != nullptr) x = load(o.old + i * o.old_row + at) + x;
-      if constexpr (kFull) {
-        x.store(o.out + i * o.out_row + at);
-      } else {
-        x.store_n(o.out + i * o.out_row + at, n);
-      }
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) f(acc[i][v], i, v);
     }
+  };
+  if (o.partial != nullptr) {
+    each([&](V& x, int i, int v) { x = load(o.partial + i * o.partial_row, v) + x; });
   }
+  if (o.scale) {
+    V bias[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) bias[v] = o.bias != nullptr ? load(o.bias, v) : V(0);
+    const V alpha = o.alpha;
+    each([&](V& x, int, int v) { x = fma(x, alpha, bias[v]); });
+  }
+  if (o.old != nullptr) {
+    each([&](V& x, int i, int v) { x = load(o.old + i * o.old_row, v) + x; });
+  }
+  each([&](V& x, int i, int v) {
+    T* const out = o.out + i * o.out_row + v * V::size;
+    if constexpr (kFull) {
+      x.store(out);
+    } else {
+      x.store_n(out, lanes(v));
+    }
+  });
 }
 
 // A's element (i, k) is a[i * a_row + k * a_col], or a[i + k * MR] where packed; B's row k is
 // NV registers from b + k * b_step. Each sum takes k in order, one fma each, whatever the tile's
 // shape: so a result depends neither on its place in C nor on the other rows.
-template <class T, int MR, int NV, bool kPacked>
+// kStreams: B is packed and comes from the second-level cache.
+template <class T, int MR, int NV, bool kPacked, bool kStreams>
 void multiply_tile(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t b_step,
                    const Output<T>& o) {
   using V = Vec<T>;
@@ -73,12 +90,17 @@ void multiply_tile(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
     __builtin_prefetch(o.out + i * o.out_row, 1);
+    __builtin_prefetch(o.out + i * o.out_row + NV * V::size - 1, 1);
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) acc[i][v] = V(0);
   }
 #pragma GCC unroll 4
   for (int64_t k = 0; k < kc; ++k) {
     V row[NV];
+    if constexpr (kStreams) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(b + (8 * NV + v) * V::size);
+    }
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) row[v] = V::load(b + v * V::size);
 #pragma GCC unroll 16
@@ -101,8 +123,8 @@ template <class T>
 using TileFunction = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t,
                               const Output<T>&);
 
-// tile_functions<T, packed>.of[rows - 1][registers - 1].
-template <class T, bool kPacked>
+// of[rows - 1][registers - 1].
+template <class T, bool kPacked, bool kStreams>
 struct TileFunctions {
   TileFunction<T> of[kMr][kNv];
 
@@ -111,7 +133,7 @@ struct TileFunctions {
  private:
   template <int MR, int NV>
   constexpr void fill() {
-    of[MR - 1][NV - 1] = multiply_tile<T, MR, NV, kPacked>;
+    of[MR - 1][NV - 1] = multiply_tile<T, MR, NV, kPacked, kStreams>;
     if constexpr (NV > 1) {
       fill<MR, NV - 1>();
     } else if constexpr (MR > 1) {
@@ -119,8 +141,8 @@ struct TileFunctions {
     }
   }
 };
-template <class T, bool kPacked>
-constexpr TileFunctions<T, kPacked> kTileFunctions;
+template <class T, bool kPacked, bool kStreams>
+constexpr TileFunctions<T, kPacked, kStreams> kTileFunctions;
 
 template <class V>
 ADJOINT_INLINE V activate(Activation activation, V x) {

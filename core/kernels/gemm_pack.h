@@ -77,13 +77,13 @@ void pack(const T* src, int64_t r_stride, int64_t k_stride, int count, int width
           T* dst) {
   using V = Vec<T>;
   constexpr int size = V::size;
+  const auto clip = [](int n) { return n < 0 ? 0 : n < size ? n : size; };
   int64_t k = 0;
   if (r_stride == 1) {
     for (; k < kc; ++k) {
       for (int r = 0; r < width; r += size) {
-        const int have = count - r < 0 ? 0 : count - r < size ? count - r : size;
-        const int room = width - r < size ? width - r : size;
-        V::load_n(src + k * k_stride + r, have).store_n(dst + k * width + r, room);
+        V::load_n(src + k * k_stride + r, clip(count - r))
+            .store_n(dst + k * width + r, clip(width - r));
       }
     }
     return;
@@ -91,18 +91,35 @@ void pack(const T* src, int64_t r_stride, int64_t k_stride, int count, int width
   if (k_stride == 1) {
     for (; k + size <= kc; k += size) {
       for (int r = 0; r < width; r += size) {
-        const int have = count - r < 0 ? 0 : count - r < size ? count - r : size;
-        const int room = width - r < size ? width - r : size;
         V square[size];
-        load_transposed(src + r * r_stride + k, r_stride, have, square);
+        load_transposed(src + r * r_stride + k, r_stride, clip(count - r), square);
 #pragma GCC unroll 16
-        for (int i = 0; i < size; ++i) square[i].store_n(dst + (k + i) * width + r, room);
+        for (int i = 0; i < size; ++i) {
+          square[i].store_n(dst + (k + i) * width + r, clip(width - r));
+        }
       }
     }
   }
   for (; k < kc; ++k) {
     for (int r = 0; r < width; ++r) {
       dst[k * width + r] = r < count ? src[r * r_stride + k * k_stride] : T(0);
+    }
+  }
+}
+
+// Packs several neighbours: part p takes rows begin[p] to begin[p + 1], clipped to `count`, and
+// goes to dst + begin[p] * kc. Where rows are contiguous all parts advance together, for a memory
+// page holds one k of them all.
+template <class T>
+void pack_parts(const T* src, int64_t r_stride, int64_t k_stride, const int* begin, int parts,
+                int count, int64_t kc, T* dst) {
+  const int64_t step = r_stride == 1 && parts > 1 ? 8 : kc;
+  for (int64_t k = 0; k < kc; k += step) {
+    const int64_t length = kc - k < step ? kc - k : step;
+    for (int p = 0; p < parts; ++p) {
+      const int r = begin[p], width = begin[p + 1] - r;
+      pack(src + r * r_stride + k * k_stride, r_stride, k_stride,
+           count - r < width ? count - r : width, width, length, dst + r * kc + k * width);
     }
   }
 }
