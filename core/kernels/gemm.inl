@@ -56,11 +56,8 @@ Item<T> item_of(const Gemm<T>& g, int64_t index) {
 // the last one, the epilogue.
 template <class T>
 ADJOINT_INLINE void tile_at(const Gemm<T>& g, const Item<T>& item, bool first, bool last,
-                            const TileFunction<T> (&functions)[kMr][kNv], int64_t i, int64_t j,
-                            int rows, int cols, int64_t kc, const T* a, const T* b,
-                            int64_t b_step) {
-  const int registers = (cols + Vec<T>::size - 1) / Vec<T>::size;
-  const TileFunction<T> multiply = functions[rows - 1][registers - 1];
+                            TileFunction<T> multiply, int64_t i, int64_t j, int rows, int cols,
+                            int64_t kc, const T* a, const T* b, int64_t b_step) {
   T* const c = item.c + i * g.c_row + j;
   T* const partial = item.partial + i * item.partial_row + j;
   Output<T> o;
@@ -86,11 +83,13 @@ ADJOINT_INLINE void tile_at(const Gemm<T>& g, const Item<T>& item, bool first, b
     multiply(kc, a, g.a_row, g.a_col, b, b_step, o);
     return;
   }
-  alignas(64) T x[kMr * kNr<T>];
+  constexpr int kTile = kMr * kNr<T>, kSkinnyTile = kSkinny * kWide * Vec<T>::size;
+  alignas(64) T x[kTile > kSkinnyTile ? kTile : kSkinnyTile];
+  const int x_row = (cols + Vec<T>::size - 1) / Vec<T>::size * Vec<T>::size;
   o.out = x;
-  o.out_row = kNr<T>;
+  o.out_row = x_row;
   multiply(kc, a, g.a_row, g.a_col, b, b_step, o);
-  activate_tile(g, x, rows, cols, c,
+  activate_tile(g, x, x_row, rows, cols, c,
                 item.preactivation != nullptr ? item.preactivation + i * g.c_row + j : nullptr);
 }
 
@@ -113,30 +112,51 @@ struct Direct {
   int64_t items, column_parts;
 };
 
+// Registers of columns that suit few rows of A are many: each is a chain of its own.
+template <class T>
+bool is_wide(const Gemm<T>& g) {
+  return g.m <= kSkinny && g.b_col == 1;
+}
+template <class T>
+int unit_columns(const Gemm<T>& g) {
+  return is_wide(g) ? kWide * Vec<T>::size : kNr<T>;
+}
+
 template <class T>
 void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
                     int64_t column_end) {
-  constexpr int nr = kNr<T>;
+  constexpr int size = Vec<T>::size;
   const KBlocks blocks(g.k);
   const Panels<T> panels(g.m);
-  alignas(64) T sliver[kKc * nr];
+  alignas(64) T sliver[kKc * kNr<T>];
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t k0 = blocks.begin(block), kc = blocks.length(block);
     const T* a = item.a + k0 * g.a_col;
-    for (int64_t j = column_begin; j < column_end; j += nr) {
-      const int cols = static_cast<int>(smaller(nr, column_end - j));
-      const int width = (cols + Vec<T>::size - 1) / Vec<T>::size * Vec<T>::size;
+    int cols;
+    for (int64_t j = column_begin; j < column_end; j += cols) {
+      const bool wide = is_wide(g) && column_end - j >= kWide * size;
+      cols = wide ? kWide * size : static_cast<int>(smaller(kNr<T>, column_end - j));
+      const int width = (cols + size - 1) / size * size;
       const T* b = item.b + k0 * g.b_row + j * g.b_col;
       int64_t b_step = g.b_row;
-      if (g.b_col != 1 || cols != width) {
+      const TileFunction<T>* of = nullptr;
+      if (wide) {
+        of = kSkinnyFunctions<T>.wide;
+      } else if (g.m <= kSkinny && g.b_row == 1) {
+        of = kSkinnyFunctions<T>.turned;
+        b_step = g.b_col;
+      } else if (g.b_col != 1 || cols != width) {
         pack(b, g.b_col, g.b_row, cols, width, kc, sliver);
         b = sliver;
         b_step = width;
       }
       for (int64_t p = 0; p < panels.count; ++p) {
         const int64_t i = panels.begin(p);
-        tile_at(g, item, block == 0, block + 1 == blocks.count, kTileFunctions<T, false, false>.of,
-                i, j, panels.height(p), cols, kc, a + i * g.a_row, b, b_step);
+        const int rows = panels.height(p);
+        tile_at(g, item, block == 0, block + 1 == blocks.count,
+                of != nullptr ? of[rows - 1]
+                              : kTileFunctions<T, false, false>.of[rows - 1][width / size - 1],
+                i, j, rows, cols, kc, a + i * g.a_row, b, b_step);
       }
     }
   }
@@ -157,10 +177,11 @@ void direct_task(void* context, int64_t task) {
   const Direct<T>& d = *static_cast<Direct<T>*>(context);
   const Gemm<T>& g = *d.g;
   if (d.column_parts > 1) {
-    const int64_t part = task % d.column_parts, slivers = ceil_div(g.n, kNr<T>);
+    const int64_t part = task % d.column_parts, unit = unit_columns(g);
+    const int64_t units = ceil_div(g.n, unit);
     direct_columns(g, direct_item(d, task / d.column_parts),
-                   share(slivers, d.column_parts, part) * kNr<T>,
-                   smaller(g.n, share(slivers, d.column_parts, part + 1) * kNr<T>));
+                   share(units, d.column_parts, part) * unit,
+                   smaller(g.n, share(units, d.column_parts, part + 1) * unit));
     return;
   }
   const int64_t end = smaller(d.items, (task + 1) * d.items_per_task);
@@ -182,7 +203,7 @@ void direct(const Exec& exec, const Gemm<T>& g, int64_t items, T* partial) {
     tasks = 1;
   } else if (items < 4 * exec.threads) {
     const int64_t wanted = smaller(ceil_div(8 * exec.threads, items), work / kWorthTask);
-    d.column_parts = larger(1, smaller(wanted, ceil_div(g.n, kNr<T>)));
+    d.column_parts = larger(1, smaller(wanted, ceil_div(g.n, unit_columns(g))));
     tasks = items * d.column_parts;
   } else {
     d.items_per_task = larger(1, smaller(items / (4 * exec.threads), kWorthTask / work));
@@ -261,8 +282,10 @@ void multiply_task(void* context, int64_t task) {
       const T* const a = s.a != nullptr ? s.a + i * s.kc : unpacked + i * g.a_row;
       for (int64_t n = n0; n < smaller(n_end, n0 + kSliversAtOnce); ++n) {
         const int64_t j = n * kNr<T>;
-        tile_at(g, s.item, s.first, s.last, functions, s.i0 + i, s.j0 + j, panels.height(p),
-                static_cast<int>(smaller(kNr<T>, s.columns - j)), s.kc, a, s.b + j * s.kc, kNr<T>);
+        const int rows = panels.height(p);
+        const int cols = static_cast<int>(smaller(kNr<T>, s.columns - j));
+        tile_at(g, s.item, s.first, s.last, functions[rows - 1][(cols - 1) / Vec<T>::size],
+                s.i0 + i, s.j0 + j, rows, cols, s.kc, a, s.b + j * s.kc, kNr<T>);
       }
     }
   }
@@ -315,10 +338,7 @@ void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b
 // ---- The choice. ----
 
 // Up to how many columns A is read as it lies.
-#ifndef UNP
-#define UNP 256
-#endif
-constexpr int64_t kUnpackedColumns = UNP;
+constexpr int64_t kUnpackedColumns = 256;
 
 // Few rows, or little work: packing A would cost more than it saves.
 template <class T>

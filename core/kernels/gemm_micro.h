@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/kernels/gemm.h"
+#include "core/kernels/gemm_pack.h"
 #include "core/simd/math.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
@@ -10,11 +11,15 @@ namespace {
 // The tallest and widest tile: accumulators, a row of B and one element of A fill the registers.
 #if defined(ADJOINT_ISA_AVX512)
 constexpr int kMr = 14, kNv = 2;  // 28 of 32 registers
+constexpr int kWide = 6;          // registers of columns for kSkinny rows at most
 #elif defined(ADJOINT_ISA_AVX2)
 constexpr int kMr = 6, kNv = 2;  // 12 of 16
+constexpr int kWide = 3;
 #else
 constexpr int kMr = 4, kNv = 2;
+constexpr int kWide = 3;
 #endif
+constexpr int kSkinny = 4;
 template <class T>
 constexpr int kNr = kNv* Vec<T>::size;
 // The longest block of K: a sliver of B, kKc by kNr, stays in the first-level cache. A constant of
@@ -119,6 +124,54 @@ void multiply_tile(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T
   }
 }
 
+// The same for few rows where B's columns are contiguous (b_step apart), as a Linear's weights are
+// for its input: squares of B are turned in registers, for each serves once.
+template <class T, int MR>
+void multiply_turned(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T* b,
+                     int64_t b_step, const Output<T>& o) {
+  using V = Vec<T>;
+  constexpr int size = V::size;
+  int cols[kNv];
+  V acc[MR][kNv];
+  for (int v = 0; v < kNv; ++v) {
+    const int n = o.cols - v * size;
+    cols[v] = n >= size ? size : n > 0 ? n : 0;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) acc[i][v] = V(0);
+  }
+  const auto add = [&](int64_t k, int v, V row) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) acc[i][v] = fma(V(a[i * a_row + k * a_col]), row, acc[i][v]);
+  };
+  int64_t k = 0;
+  for (; k + size <= kc; k += size) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kNv; ++v) {
+      V square[size];
+      const T* const corner = b + v * size * b_step + k;
+      if (cols[v] == size) [[likely]] {
+        load_transposed(corner, b_step, size, square);
+      } else {
+        load_transposed(corner, b_step, cols[v], square);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < size; ++r) add(k + r, v, square[r]);
+    }
+  }
+  for (; k < kc; ++k) {
+    for (int v = 0; v < kNv; ++v) {
+      T row[size] = {};
+      for (int j = 0; j < cols[v]; ++j) row[j] = b[(v * size + j) * b_step + k];
+      add(k, v, V::load(row));
+    }
+  }
+  if (o.cols == kNr<T>) {
+    write_tile<true>(o, acc);
+  } else {
+    write_tile<false>(o, acc);
+  }
+}
+
 template <class T>
 using TileFunction = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t,
                               const Output<T>&);
@@ -144,6 +197,24 @@ struct TileFunctions {
 template <class T, bool kPacked, bool kStreams>
 constexpr TileFunctions<T, kPacked, kStreams> kTileFunctions;
 
+// of[rows - 1] for at most kSkinny rows: kWide registers, and turned.
+template <class T>
+struct SkinnyFunctions {
+  TileFunction<T> wide[kSkinny], turned[kSkinny];
+
+  constexpr SkinnyFunctions() : wide(), turned() { fill<kSkinny>(); }
+
+ private:
+  template <int MR>
+  constexpr void fill() {
+    wide[MR - 1] = multiply_tile<T, MR, kWide, false, false>;
+    turned[MR - 1] = multiply_turned<T, MR>;
+    if constexpr (MR > 1) fill<MR - 1>();
+  }
+};
+template <class T>
+constexpr SkinnyFunctions<T> kSkinnyFunctions;
+
 template <class V>
 ADJOINT_INLINE V activate(Activation activation, V x) {
   switch (activation) {
@@ -161,15 +232,16 @@ ADJOINT_INLINE V activate(Activation activation, V x) {
   return x;
 }
 
-// c = act(x) (+ c) for a tile of rows by cols, where x lies with kNr<T> to the row; x is kept in
+// c = act(x) (+ c) for a tile of rows by cols, where x has rows of x_row; x is kept in
 // `preactivation` (laid out as c) unless that is null.
 template <class T>
-void activate_tile(const Gemm<T>& g, const T* x, int rows, int cols, T* c, T* preactivation) {
+void activate_tile(const Gemm<T>& g, const T* x, int x_row, int rows, int cols, T* c,
+                   T* preactivation) {
   using V = Vec<T>;
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < cols; j += V::size) {
       const int n = cols - j < V::size ? cols - j : V::size;
-      const V value = V::load(x + i * kNr<T> + j);
+      const V value = V::load(x + i * x_row + j);
       if (preactivation != nullptr) value.store_n(preactivation + i * g.c_row + j, n);
       V y = activate(g.activation, value);
       if (g.accumulate) y += V::load_n(c + i * g.c_row + j, n);
