@@ -149,6 +149,11 @@ void multiply_turned(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const
     for (int v = 0; v < kNv; ++v) {
       V square[size];
       const T* const corner = b + v * size * b_step + k;
+      // Four lines ahead in each row, and at its end in the next sliver's.
+      const T* const ahead =
+          k + 64 < kc ? corner + 64 : corner + kNr<T> * b_step + (k + 64 - kc) - k;
+#pragma GCC unroll 16
+      for (int r = 0; r < size; ++r) __builtin_prefetch(ahead + r * b_step);
       if (cols[v] == size) [[likely]] {
         load_transposed(corner, b_step, size, square);
       } else {

@@ -1,0 +1,116 @@
+// Matrix products in f32: squares, and the shapes of a small GPT (768 tokens, width 128).
+// ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
+#include <adjoint/core/parallel.h>
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/kernels/kernels.h"
+
+namespace adjoint::kernels {
+namespace {
+
+struct Shape {
+  int64_t m, n, k;
+  const char* layout;  // N or T for A, then for B
+  int64_t batch = 1;
+};
+
+const Shape kShapes[] = {
+    {256, 256, 256, "NN"},
+    {512, 512, 512, "NN"},
+    {1024, 1024, 1024, "NN"},
+    {1024, 1024, 1024, "NT"},
+    {2048, 2048, 2048, "NN"},
+    // Forward: x w^T.
+    {768, 384, 128, "NT"},
+    {768, 128, 128, "NT"},
+    {768, 512, 128, "NT"},
+    {768, 128, 512, "NT"},
+    {768, 65, 128, "NT"},
+    // dx = dy w.
+    {768, 128, 384, "NN"},
+    {768, 128, 512, "NN"},
+    {768, 512, 128, "NN"},
+    // dw = dy^T x.
+    {384, 128, 768, "TN"},
+    {512, 128, 768, "TN"},
+    {128, 512, 768, "TN"},
+    {65, 128, 768, "TN"},
+    // Attention: 12 sequences of 4 heads.
+    {64, 64, 32, "NT", 48},
+    {64, 32, 64, "NN", 48},
+    {64, 32, 64, "TN", 48},
+    // Decoding.
+    {1, 384, 128, "NT"},
+    {1, 768, 768, "NT"},
+    {4, 768, 768, "NT"},
+    {8, 768, 768, "NT"},
+    {1, 768, 768, "NN"},
+};
+
+void* acquire(size_t bytes) {
+  // The one buffer of a kernel that runs again and again, as the caching allocator would give.
+  static std::vector<char> memory;
+  if (memory.size() < bytes + 64) memory.resize(bytes + 64);
+  const auto address = reinterpret_cast<uintptr_t>(memory.data());
+  return memory.data() + (64 - address % 64) % 64;
+}
+void release(void*) {}
+
+void product(benchmark::State& state, const Shape& s) {
+  const bool a_turned = s.layout[0] == 'T', b_turned = s.layout[1] == 'T';
+  std::vector<float> a(static_cast<size_t>(s.batch * s.m * s.k), 0.5f);
+  std::vector<float> b(static_cast<size_t>(s.batch * s.k * s.n), 0.25f);
+  std::vector<float> c(static_cast<size_t>(s.batch * s.m * s.n));
+  const Gemm<float> gemm{s.m,
+                         s.n,
+                         s.k,
+                         a.data(),
+                         a_turned ? 1 : s.k,
+                         a_turned ? s.m : 1,
+                         b.data(),
+                         b_turned ? 1 : s.n,
+                         b_turned ? s.k : 1,
+                         c.data(),
+                         s.n,
+                         1.0f,
+                         false,
+                         nullptr,
+                         Activation::none,
+                         nullptr,
+                         {1, 1, s.batch},
+                         {0, 0, s.m * s.k},
+                         {0, 0, s.k * s.n},
+                         {0, 0, s.m * s.n}};
+  const Exec exec{detail::parallel_for, acquire, release, num_threads()};
+  for (auto _ : state) {
+    kernels().gemm.f32(exec, gemm);
+    benchmark::ClobberMemory();
+  }
+  const double flops = 2.0 * static_cast<double>(s.batch * s.m * s.n * s.k);
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      flops * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+}  // namespace
+}  // namespace adjoint::kernels
+
+int main(int argc, char** argv) {
+  using namespace adjoint::kernels;
+  for (const Shape& s : kShapes) {
+    std::string name = std::string("gemm_f32/") + s.layout + '/' + std::to_string(s.m) + 'x' +
+                       std::to_string(s.n) + 'x' + std::to_string(s.k);
+    if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
+    benchmark::RegisterBenchmark(name.c_str(), [&s](benchmark::State& state) {
+      product(state, s);
+    })->UseRealTime();
+  }
+  benchmark::AddCustomContext("isa", isa_name());
+  benchmark::AddCustomContext("threads", std::to_string(adjoint::num_threads()));
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}
