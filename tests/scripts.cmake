@@ -57,6 +57,9 @@ if(TARGET test_core)
   endforeach()
 endif()
 
+add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/fuzz)
+add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/interop)
+
 # The files that a user's build sees; tools/check builds and runs it too.
 add_test(NAME consumer_configures
          COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_SOURCE_DIR}/consumer

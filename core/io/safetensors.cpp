@@ -125,7 +125,8 @@ struct SafetensorsFile::Impl {
   void parse_tensor(JsonScanner& scanner, uint32_t name_at, uint32_t name_size);
   void check_metadata(JsonScanner& scanner, JsonToken first);
   void check_coverage(uint64_t data_size);
-  void check_names();
+  void sort_by_name();
+  void check_names() const;
 
   std::string_view name_of(const Record& record) const {
     return std::string_view(header).substr(record.name_at, record.name_size);
@@ -220,8 +221,10 @@ void SafetensorsFile::Impl::parse() {
     if (key.data() != header.data() + begin) std::memcpy(header.data() + begin, key.data(), size);
     parse_tensor(scanner, static_cast<uint32_t>(begin), size);
   }
-  check_coverage(file_bytes - data_at);
+  sort_by_name();
   check_names();
+  check_coverage(file_bytes - data_at);
+  sort_by_name();
 }
 
 void SafetensorsFile::Impl::check_metadata(JsonScanner& scanner, JsonToken first) {
@@ -320,9 +323,13 @@ void SafetensorsFile::Impl::check_coverage(uint64_t data_size) {
   }
 }
 
-void SafetensorsFile::Impl::check_names() {
+void SafetensorsFile::Impl::sort_by_name() {
   std::sort(records.begin(), records.end(),
             [&](const Record& a, const Record& b) { return name_of(a) < name_of(b); });
+}
+
+// REQUIRES: records are sorted by name.
+void SafetensorsFile::Impl::check_names() const {
   const auto twice = std::adjacent_find(
       records.begin(), records.end(),
       [&](const Record& a, const Record& b) { return name_of(a) == name_of(b); });

@@ -1,5 +1,11 @@
 #include <adjoint/core/error.h>
+#include <adjoint/core/json.h>
 #include <adjoint/core/safetensors.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/io/checked.h"
 
 namespace adjoint {
 namespace {
@@ -8,6 +14,11 @@ namespace {
 // so many are loaded that the file and 16 MiB pay for them.
 constexpr uint64_t kBytesPerTensor = 512;
 constexpr uint64_t kFreeBytes = uint64_t{16} << 20;
+
+// A name for an error message.
+std::string quoted(const std::string& name) {
+  return Json(name.size() <= 80 ? name : "(" + std::to_string(name.size()) + " bytes)").dump();
+}
 
 std::vector<SafetensorsData> describe(const std::map<std::string, Tensor>& tensors,
                                       std::vector<Tensor>* packed) {
@@ -26,8 +37,15 @@ std::vector<SafetensorsData> describe(const std::map<std::string, Tensor>& tenso
 Tensor load_tensor(const SafetensorsFile& file, size_t i) {
   const SafetensorsFile::Entry entry = file[i];
   const auto dtype = dtype_of_stored(entry.type);
-  check<IoError>(dtype.has_value(), file.source(), ": tensor ", entry.name, ": of type ",
+  check<IoError>(dtype.has_value(), file.source(), ": tensor ", quoted(entry.name), ": of type ",
                  name(entry.type), "; expected F32, F64, I64 or BOOL");
+  // Sizes beside a zero are not bounded by the file, and strides are products of them.
+  std::optional<uint64_t> extent = element_size(*dtype);
+  for (const uint64_t dim : entry.dims) {
+    extent = extent ? io::checked_mul(*extent, std::max<uint64_t>(dim, 1)) : std::nullopt;
+  }
+  check<IoError>(extent && *extent <= uint64_t{std::numeric_limits<int64_t>::max()}, file.source(),
+                 ": tensor ", quoted(entry.name), ": its sizes overflow 63 bits");
   const Tensor tensor = empty(entry.shape(), *dtype);
   dispatch(*dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

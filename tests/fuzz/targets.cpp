@@ -1,0 +1,61 @@
+#include "tests/fuzz/targets.h"
+
+#include <adjoint/core/error.h>
+#include <adjoint/core/json.h>
+#include <adjoint/core/safetensors.h>
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace adjoint::fuzz {
+namespace {
+
+// An abort, so that fuzzer and sanitizers keep the input.
+void require(bool ok) {
+  if (!ok) std::abort();
+}
+
+}  // namespace
+
+bool json(std::span<const uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  Json value;
+  try {
+    value = Json::parse(text);
+  } catch (const IoError&) {
+    return false;
+  }
+  const std::string compact = value.dump();
+  const Json again = Json::parse(compact);
+  require(again == value && again.dump() == compact);
+  require(Json::parse(value.dump(2)) == value);
+  return true;
+}
+
+bool safetensors(std::span<const uint8_t> bytes) {
+  std::vector<SafetensorsFile> opened;
+  try {
+    opened.push_back(SafetensorsFile::from_bytes(std::as_bytes(bytes)));
+  } catch (const IoError&) {
+    return false;
+  }
+  const SafetensorsFile& file = opened.front();
+  uint64_t total = 0;
+  for (size_t i = 0; i < file.size(); ++i) {
+    const auto entry = file[i];
+    const std::vector<std::byte> data = file.read(i);
+    require(data.size() == entry.bytes && file.find(entry.name) == i);
+    total += entry.bytes;
+    uint64_t size = static_cast<uint64_t>(bits(entry.type));
+    for (const uint64_t dim : entry.dims) size *= dim;
+    require(size == entry.bytes * 8);
+  }
+  require(total < bytes.size());
+  for (const auto& [key, value] : file.metadata()) require(file.metadata(key) == value);
+  return true;
+}
+
+}  // namespace adjoint::fuzz
