@@ -1,0 +1,121 @@
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/error.h>
+#include <adjoint/core/inplace.h>
+#include <adjoint/nn/embedding.h>
+#include <adjoint/nn/init.h>
+#include <adjoint/nn/linear.h>
+
+#include <cmath>
+#include <unordered_set>
+
+namespace adjoint::nn::init {
+namespace {
+
+void check_floating(const char* op, const Tensor& x) {
+  check(x.defined(), op, ": undefined tensor; expected a tensor with elements");
+  check<DTypeError>(is_floating_point(x.dtype()), op, ": dtype ", x.dtype(),
+                    "; expected a floating dtype: f32 or f64");
+}
+
+double kaiming_std(const Tensor& x, const KaimingOptions& options) {
+  const Fans f = fans(x);
+  const int64_t fan = options.mode == FanMode::fan_in ? f.in : f.out;
+  return gain(options.nonlinearity, options.a) / std::sqrt(static_cast<double>(fan));
+}
+
+}  // namespace
+
+void uniform_(const Tensor& x, double low, double high, Generator& generator) {
+  check_floating("uniform_", x);
+  check<ConfigError>(low <= high, "uniform_: from ", low, " to ", high,
+                     "; expected bounds in ascending order");
+  const NoGrad no_grad;
+  adjoint::uniform_(x, low, high, generator);
+}
+
+void normal_(const Tensor& x, double mean, double std, Generator& generator) {
+  check_floating("normal_", x);
+  check<ConfigError>(std >= 0, "normal_: standard deviation ", std, "; expected 0 or more");
+  const NoGrad no_grad;
+  adjoint::normal_(x, mean, std, generator);
+}
+
+void constant_(const Tensor& x, double value) {
+  const NoGrad no_grad;
+  fill_(x, value);
+}
+
+void zeros_(const Tensor& x) { constant_(x, 0); }
+void ones_(const Tensor& x) { constant_(x, 1); }
+
+Fans fans(const Tensor& weight) {
+  check<ShapeError>(weight.dim() >= 2, "fans: shape ", weight.shape(),
+                    "; expected two dimensions or more: (out, in) or (out, in, kernel...)");
+  int64_t kernel = 1;
+  for (int i = 2; i < weight.dim(); ++i) kernel *= weight.size(i);
+  return {weight.size(1) * kernel, weight.size(0) * kernel};
+}
+
+double gain(Nonlinearity nonlinearity, double slope) {
+  switch (nonlinearity) {
+    case Nonlinearity::tanh:
+      return 5.0 / 3;
+    case Nonlinearity::relu:
+      return std::sqrt(2.0);
+    case Nonlinearity::leaky_relu:
+      return std::sqrt(2 / (1 + slope * slope));
+    case Nonlinearity::selu:
+      return 0.75;
+    case Nonlinearity::linear:
+    case Nonlinearity::sigmoid:
+      break;
+  }
+  return 1;
+}
+
+void xavier_uniform_(const Tensor& x, double gain, Generator& generator) {
+  const Fans f = fans(x);
+  if (x.numel() == 0) return;
+  // A uniform distribution in [-b, b] has variance b^2 / 3.
+  const double bound = gain * std::sqrt(6.0 / static_cast<double>(f.in + f.out));
+  init::uniform_(x, -bound, bound, generator);
+}
+
+void xavier_normal_(const Tensor& x, double gain, Generator& generator) {
+  const Fans f = fans(x);
+  if (x.numel() == 0) return;
+  init::normal_(x, 0, gain * std::sqrt(2.0 / static_cast<double>(f.in + f.out)), generator);
+}
+
+void kaiming_uniform_(const Tensor& x, const KaimingOptions& options, Generator& generator) {
+  const double bound = std::sqrt(3.0) * kaiming_std(x, options);
+  if (x.numel() == 0) return;
+  init::uniform_(x, -bound, bound, generator);
+}
+
+void kaiming_normal_(const Tensor& x, const KaimingOptions& options, Generator& generator) {
+  const double std = kaiming_std(x, options);
+  if (x.numel() == 0) return;
+  init::normal_(x, 0, std, generator);
+}
+
+void gpt2_(ModuleBase& model, const Gpt2Options& options, Generator& generator) {
+  check<ConfigError>(options.n_layer >= 1, "gpt2_: n_layer ", options.n_layer,
+                     "; expected 1 or more");
+  const double residual_std = options.std / std::sqrt(2.0 * static_cast<double>(options.n_layer));
+  std::unordered_set<const Slot*> done;
+  const auto first = [&done](const Parameter& p) { return done.insert(p.slot().get()).second; };
+  for (const NamedModule& named : model.named_modules()) {
+    if (const auto* linear = dynamic_cast<const Linear*>(named.module)) {
+      const bool residual = named.name.substr(named.name.rfind('.') + 1) == options.residual;
+      if (first(linear->weight)) {
+        init::normal_(linear->weight, 0, residual ? residual_std : options.std, generator);
+      }
+      if (linear->bias.defined()) zeros_(linear->bias);
+    } else if (const auto* embedding = dynamic_cast<const Embedding*>(named.module)) {
+      if (first(embedding->weight)) init::normal_(embedding->weight, 0, options.std, generator);
+    }
+  }
+}
+
+}  // namespace adjoint::nn::init

@@ -1,0 +1,52 @@
+// Positions, added to what a Transformer reads.
+#pragma once
+
+#include <adjoint/nn/activation.h>
+#include <adjoint/nn/module.h>
+
+namespace adjoint::nn {
+
+struct PositionOptions {
+  int64_t max_len = 5000;
+  double dropout = 0.0;  // of the sum
+};
+
+struct PositionForwardOptions {
+  int64_t offset = 0;  // the position of the first row, when decoding goes on from a cache
+};
+
+// x (..., T, d_model) + table[offset : offset + T], with
+//   table[pos, 2i] = sin(pos / 10000^(2i / d_model)), table[pos, 2i + 1] = cos(the same).
+// Vaswani et al. 2017, arXiv 1706.03762, section 3.5. The table is a buffer, not in files.
+// ShapeError if x has another width or reaches beyond max_len.
+class SinusoidalPositionalEncoding : public Module<SinusoidalPositionalEncoding> {
+ public:
+  using ForwardOptions = PositionForwardOptions;
+
+  explicit SinusoidalPositionalEncoding(int64_t d_model, const PositionOptions& options = {});
+
+  Tensor forward(const Tensor& x, const PositionForwardOptions& options = {}) const;
+  void members(Visitor& v) override;
+  std::string describe() const override;
+
+  Buffer pe;  // (max_len, d_model)
+  Dropout dropout;
+};
+
+// x (..., T, d_model) + weight[offset : offset + T], with a trained weight that starts from
+// normal(0, 0.02), as in BERT and GPT-2. Errors as above.
+class LearnedPositionalEmbedding : public Module<LearnedPositionalEmbedding> {
+ public:
+  using ForwardOptions = PositionForwardOptions;
+
+  explicit LearnedPositionalEmbedding(int64_t d_model, const PositionOptions& options);
+
+  Tensor forward(const Tensor& x, const PositionForwardOptions& options = {}) const;
+  void members(Visitor& v) override;
+  std::string describe() const override;
+
+  Parameter weight;  // (max_len, d_model)
+  Dropout dropout;
+};
+
+}  // namespace adjoint::nn
