@@ -340,10 +340,12 @@ void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b
 // Up to how many columns A is read as it lies.
 constexpr int64_t kUnpackedColumns = 256;
 
-// Few rows, or little work: packing A would cost more than it saves.
+// Few rows, or little work: packing A would cost more than it saves. So too where a batch keeps
+// the threads busy, up to sizes that stay in the second cache.
 template <class T>
-bool is_small(const Gemm<T>& g) {
-  return g.m <= kMr || g.m * g.n * g.k <= 1 << 19;
+bool is_small(const Exec& exec, const Gemm<T>& g, int64_t items) {
+  const int64_t work = g.m * g.n * g.k;
+  return g.m <= kMr || work <= 1 << 19 || (items >= 4 * exec.threads && work <= 1 << 23);
 }
 
 template <class T>
@@ -356,7 +358,7 @@ void product(const Exec& exec, const Gemm<T>& g) {
   if (g.accumulate && !straight && g.k > kKc) {
     partial = static_cast<T*>(exec.acquire(static_cast<size_t>(items * g.m * g.n) * sizeof(T)));
   }
-  if (is_small(g)) {
+  if (is_small(exec, g, items)) {
     direct(exec, g, items, partial);
   } else {
     const int64_t kc = KBlocks(g.k).size;
