@@ -1,0 +1,207 @@
+#include <adjoint/core/ops.h>
+#include <adjoint/nn/module.h>
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace adjoint::nn {
+namespace {
+
+// Visitors only read a module unless they say otherwise, and ties are made in mutable members.
+ModuleBase& writable(const ModuleBase& module) { return const_cast<ModuleBase&>(module); }
+
+class CollectSlots : public Visitor {
+ public:
+  explicit CollectSlots(Slot::Kind kind) : kind_(kind) {}
+  std::vector<NamedSlot> slots;
+
+ protected:
+  void on_slot(const std::string& path, SlotHandle& handle) override {
+    if (handle.slot()->kind() != kind_ || !seen_.insert(handle.slot().get()).second) return;
+    slots.push_back({path, handle.slot()});
+  }
+
+ private:
+  Slot::Kind kind_;
+  std::unordered_set<const Slot*> seen_;
+};
+
+class CollectModules : public Visitor {
+ public:
+  std::vector<NamedModule> modules;
+
+ protected:
+  bool enter(const std::string& path, ModuleBase& module) override {
+    modules.push_back({path, &module});
+    return true;
+  }
+};
+
+class ApplyToModules : public Visitor {
+ public:
+  explicit ApplyToModules(const std::function<void(ModuleBase&)>& f) : f_(f) {}
+
+ protected:
+  void leave(const std::string&, ModuleBase& module) override { f_(module); }
+
+ private:
+  const std::function<void(ModuleBase&)>& f_;
+};
+
+std::vector<NamedSlot> collect(const ModuleBase& module, Slot::Kind kind) {
+  CollectSlots visitor(kind);
+  visit(writable(module), visitor);
+  return std::move(visitor.slots);
+}
+
+}  // namespace
+
+// --- visitor ---
+
+size_t Visitor::push(std::string_view name) {
+  const size_t before = path_.size();
+  if (!path_.empty() && !name.empty()) path_ += '.';
+  path_ += name;
+  return before;
+}
+
+void Visitor::slot(std::string_view name, SlotHandle& handle) {
+  if (!handle.defined()) return;
+  const size_t before = push(name);
+  on_slot(path_, handle);
+  path_.resize(before);
+}
+
+void Visitor::operator()(std::string_view name, ModuleBase& module) {
+  const size_t before = push(name);
+  if (enter(path_, module)) module.members(*this);
+  leave(path_, module);
+  path_.resize(before);
+}
+
+void Visitor::operator()(std::string_view name, AnyModule& module) { (*this)(name, module.get()); }
+
+void Visitor::tie(const Parameter& a, const Parameter& b) {
+  check(a.defined() && b.defined(), "tie: an undefined parameter, in '", path_,
+        "'; expected two that have values");
+  if (a.slot() == b.slot()) return;
+  check<ShapeError>(a.shape() == b.shape(), "tie: shapes ", a.shape(), " and ", b.shape(), ", in '",
+                    path_, "'; expected the same shape");
+  a.share(b);
+}
+
+void visit(ModuleBase& root, Visitor& visitor) {
+  Visitor ties;
+  ties("", root);
+  visitor("", root);
+}
+
+// --- functions of every module ---
+
+void ModuleBase::members(Visitor&) {}
+
+std::string ModuleBase::type_name() const {
+  const char* mangled = typeid(*this).name();
+  int status = 0;
+  char* demangled = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
+  std::string name = status == 0 ? demangled : mangled;
+  std::free(demangled);
+  name = name.substr(0, name.find('<'));
+  const size_t colon = name.rfind(':');
+  return colon == std::string::npos ? name : name.substr(colon + 1);
+}
+
+std::vector<NamedSlot> ModuleBase::parameters() const {
+  return collect(*this, Slot::Kind::parameter);
+}
+
+std::vector<NamedSlot> ModuleBase::buffers() const { return collect(*this, Slot::Kind::buffer); }
+
+std::vector<NamedModule> ModuleBase::named_modules() {
+  CollectModules visitor;
+  visit(*this, visitor);
+  return std::move(visitor.modules);
+}
+
+void ModuleBase::apply(const std::function<void(ModuleBase&)>& f) {
+  ApplyToModules visitor(f);
+  visit(*this, visitor);
+}
+
+void ModuleBase::train(bool training) {
+  apply([training](ModuleBase& module) { module.training_ = training; });
+}
+
+void ModuleBase::to(DType dtype) {
+  check<DTypeError>(is_floating_point(dtype), "to: dtype ", dtype,
+                    "; expected a floating dtype: f32 or f64");
+  for (const NamedSlot& p : parameters()) p.slot->cast(dtype);
+  for (const NamedSlot& b : buffers()) b.slot->cast(dtype);
+}
+
+void ModuleBase::zero_grad() const {
+  for (const NamedSlot& p : parameters()) p.slot->zero_grad();
+}
+
+void ModuleBase::requires_grad_(bool value) const {
+  for (const NamedSlot& p : parameters()) p.slot->set_trainable(value);
+}
+
+int64_t ModuleBase::parameter_count() const {
+  int64_t count = 0;
+  for (const NamedSlot& p : parameters()) count += p.slot->numel();
+  return count;
+}
+
+std::optional<std::string> module_path(const ModuleBase& root, const ModuleBase& module) {
+  CollectModules visitor;
+  visit(writable(root), visitor);
+  for (const NamedModule& found : visitor.modules) {
+    if (found.module == &module) return found.name;
+  }
+  return std::nullopt;
+}
+
+int64_t visited_slots(const ModuleBase& module) {
+  return static_cast<int64_t>(module.parameters().size() + module.buffers().size());
+}
+
+void check_members(const ModuleBase& module) {
+  const SlotCensus census;
+  std::unique_ptr<ModuleBase> copy;
+  try {
+    copy = module.clone();
+  } catch (const Error&) {
+    return;
+  }
+  const int64_t visited = visited_slots(*copy), alive = census.alive();
+  check(visited == alive, "members: ", module.type_name(), " owns ", alive,
+        " parameters and buffers, and members() names ", visited,
+        "; expected every one; a member is missing there, or in a module below");
+}
+
+// --- AnyModule ---
+
+AnyModule::AnyModule(std::unique_ptr<ModuleBase> module) : module_(std::move(module)) {
+  check(module_ != nullptr, "AnyModule: no module; expected one");
+}
+
+AnyModule::AnyModule(const AnyModule& other)
+    : module_(other.module_ ? other.module_->clone() : nullptr) {}
+
+AnyModule& AnyModule::operator=(const AnyModule& other) {
+  if (this == &other) return *this;
+  if (module_ && other.module_) {
+    const ModuleBase &mine = *module_, &theirs = *other.module_;
+    if (typeid(mine) == typeid(theirs)) {
+      module_->assign(theirs);
+      return *this;
+    }
+  }
+  module_ = other.module_ ? other.module_->clone() : nullptr;
+  return *this;
+}
+
+}  // namespace adjoint::nn

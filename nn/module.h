@@ -1,0 +1,339 @@
+// Modules: values that own parameters and have a forward.
+//
+//   struct Mlp : nn::Module<Mlp> {
+//     nn::Linear fc1, fc2;
+//     Mlp(int64_t in, int64_t hidden, int64_t out) : fc1(in, hidden), fc2(hidden, out) {}
+//     Tensor forward(const Tensor& x) const { return fc2(gelu(fc1(x))); }
+//     void members(nn::Visitor& v) override { v("fc1", fc1); v("fc2", fc2); }
+//   };
+//
+// A module is copied, moved and assigned as its members are: a copy has parameters of its own, a
+// move takes them, and an assignment, from a temporary too, writes the values into the parameters
+// that are there, so optimizers stay valid. Hooks belong to the object: they are not copied.
+//
+// Calling one module from several threads is safe if its forward is (all of this library's are,
+// except for the writing of buffers in training). Everything that changes it is not.
+#pragma once
+
+#include <adjoint/core/error.h>
+#include <adjoint/core/slot.h>
+#include <adjoint/nn/state_dict.h>
+#include <adjoint/nn/visitor.h>
+
+#include <concepts>
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace adjoint::nn {
+
+// May replace the tensors among the arguments of forward.
+using ForwardPreHook = std::function<void(const ModuleBase& module, std::vector<Tensor>& inputs)>;
+// May replace the tensors that forward returned (itself, or in a vector, pair, tuple).
+using ForwardHook = std::function<void(const ModuleBase& module, const std::vector<Tensor>& inputs,
+                                       std::vector<Tensor>& outputs)>;
+
+struct NamedModule {
+  std::string name;  // empty for the root
+  ModuleBase* module;
+};
+
+// What visitors hold. Models derive from Module<Self>.
+class ModuleBase {
+ public:
+  virtual ~ModuleBase() = default;
+
+  // Names every parameter, buffer and module that this one owns, and its ties.
+  virtual void members(Visitor& v);
+  // What printing shows in brackets: "in_features=4, out_features=2, bias=True".
+  virtual std::string describe() const { return {}; }
+  // The name of the dynamic type, without namespaces.
+  virtual std::string type_name() const;
+  // operator() for modules of one tensor; Error for others.
+  virtual Tensor call(const Tensor& x) const = 0;
+  // Error for types that cannot be copied.
+  virtual std::unique_ptr<ModuleBase> clone() const = 0;
+  // Assigns from a module of the same dynamic type; Error for another one.
+  virtual void assign(const ModuleBase& other) = 0;
+
+  // Every parameter, buffer, once (ties under the first name), in the order of the visit.
+  std::vector<NamedSlot> parameters() const;
+  std::vector<NamedSlot> buffers() const;
+  // Itself first, then all below it, parents before children.
+  std::vector<NamedModule> named_modules();
+
+  StateDict state_dict() const;
+  // Writes the values into the model, cast to its dtypes. What is wrong with the state is found
+  // before anything is written. When strict, that throws Error naming everything that is wrong;
+  // otherwise what fits is written, and the rest reported. Of tied names, one is enough.
+  LoadReport load_state_dict(const std::map<std::string, Tensor>& state, bool strict = true);
+  LoadReport load_state_dict(const StateDict& state, bool strict = true);
+
+  // Dropout and the like differ between the two; a new module is in training mode.
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool is_training() const { return training_; }
+
+  // Casts all parameters and buffers of floating dtypes, with their gradients.
+  void to(DType dtype);
+  void zero_grad() const;
+  // Freezes, or thaws, all parameters.
+  void requires_grad_(bool value = true) const;
+  // The number of trained values; tied ones count once.
+  int64_t parameter_count() const;
+  // Calls f for every module, children before parents.
+  void apply(const std::function<void(ModuleBase&)>& f);
+
+  // Called by operator(), in the order of registration. The handles remove them.
+  HookHandle register_forward_pre_hook(ForwardPreHook hook);
+  HookHandle register_forward_hook(ForwardHook hook);
+
+ protected:
+  ModuleBase() = default;
+  ModuleBase(const ModuleBase& other) : training_(other.training_) {}
+  ModuleBase(ModuleBase&& other) noexcept = default;
+  ModuleBase& operator=(const ModuleBase& other) {
+    training_ = other.training_;
+    return *this;
+  }
+  // Deleted, so that a temporary is assigned by copying: moving a vector of blocks would take
+  // the place of the slots that optimizers hold, where writing into them is what is meant.
+  ModuleBase& operator=(ModuleBase&&) = delete;
+
+  bool hooked() const;
+  void before_forward(std::vector<Tensor>& inputs) const;
+  void after_forward(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
+  void check_type(const std::type_info& self) const;
+
+ private:
+  struct Hooks;
+
+  std::shared_ptr<Hooks> hooks_;
+  bool training_ = true;
+};
+
+// The path of a module inside root ("" for root itself); nothing if it is not there.
+std::optional<std::string> module_path(const ModuleBase& root, const ModuleBase& module);
+// The path, inside the outermost running module, of the one whose forward this thread is in; the
+// type's name for the outermost itself; "" outside of any.
+std::string current_module_path();
+// The innermost running module; nullptr outside of any.
+const ModuleBase* current_module();
+
+// The different slots that a visit reaches.
+int64_t visited_slots(const ModuleBase& module);
+// Throws Error if members() forgets a parameter or buffer, found by counting the slots of a copy.
+// Modules that cannot be copied pass.
+void check_members(const ModuleBase& module);
+
+// As PyTorch prints modules; runs of equal elements of a list are drawn together.
+std::string to_string(const ModuleBase& module);
+std::ostream& operator<<(std::ostream& out, const ModuleBase& module);
+
+// Sees the calls of modules on this thread while it is installed.
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+  virtual void on_enter(const ModuleBase& module, std::span<const Tensor> inputs) = 0;
+  virtual void on_exit(const ModuleBase& module, std::span<const Tensor> inputs,
+                       std::span<const Tensor> outputs) = 0;
+};
+// Returns the one that was installed before; nullptr for none.
+CallObserver* set_call_observer(CallObserver* observer);
+
+namespace detail {
+
+// A running forward: one entry of the thread's stack of modules.
+class CallScope {
+ public:
+  explicit CallScope(const ModuleBase& module) noexcept;
+  ~CallScope();
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+  // Throws the exception being handled again, as its own type with the path in its message, if it
+  // is one of the library's and has none yet.
+  [[noreturn]] void rethrow() const;
+
+  const ModuleBase& module;
+  const CallScope* const outer;
+};
+
+template <class T>
+inline constexpr bool kIsTensor = std::is_same_v<std::remove_cvref_t<T>, Tensor>;
+
+// Calls f for each tensor of what a forward takes or returns.
+template <class F>
+void each_tensor(F&, const auto&) {}
+template <class F>
+void each_tensor(F& f, Tensor& x) {
+  f(x);
+}
+template <class F>
+void each_tensor(F& f, std::vector<Tensor>& list) {
+  for (Tensor& x : list) f(x);
+}
+template <class F, class... T>
+void each_tensor(F& f, std::tuple<T...>& parts) {
+  std::apply([&f](auto&... part) { (each_tensor(f, part), ...); }, parts);
+}
+template <class F, class A, class B>
+void each_tensor(F& f, std::pair<A, B>& parts) {
+  each_tensor(f, parts.first);
+  each_tensor(f, parts.second);
+}
+
+// The argument, or, if it is a tensor, the next of those that stand for them.
+template <class T>
+std::conditional_t<kIsTensor<T>, const Tensor&, T&&> replaced(
+    [[maybe_unused]] const std::vector<Tensor>& inputs, [[maybe_unused]] size_t& next,
+    std::remove_reference_t<T>& argument) {
+  if constexpr (kIsTensor<T>) {
+    return inputs[next++];
+  } else {
+    return static_cast<T&&>(argument);
+  }
+}
+
+}  // namespace detail
+
+// The base of every module: gives Self, which has a const forward, its operator().
+//
+// Where Self names a type `ForwardOptions`, an aggregate that forward takes last after one to three
+// tensors, calls may write it in braces: attn(q, k, v, {.is_causal = true}).
+template <class Self>
+class Module : public ModuleBase {
+ public:
+  // Runs the hooks and forward. What it throws names the module's path. Error if the object is of
+  // a class derived from Self, whose forward would not be the one that runs.
+  template <class... Args>
+  auto operator()(Args&&... args) const {
+    const detail::CallScope scope(*this);
+    try {
+      check_type(typeid(Self));
+      if (hooked()) [[unlikely]] {
+        return hooked_forward(std::forward<Args>(args)...);
+      }
+      return self().forward(std::forward<Args>(args)...);
+    } catch (...) {
+      scope.rethrow();
+    }
+  }
+  template <class S = Self>
+  auto operator()(const Tensor& x, const typename S::ForwardOptions& options) const {
+    return this->template operator()<const Tensor&, const typename S::ForwardOptions&>(x, options);
+  }
+  template <class S = Self>
+  auto operator()(const Tensor& x, const Tensor& y,
+                  const typename S::ForwardOptions& options) const {
+    return this->template
+    operator()<const Tensor&, const Tensor&, const typename S::ForwardOptions&>(x, y, options);
+  }
+  template <class S = Self>
+  auto operator()(const Tensor& x, const Tensor& y, const Tensor& z,
+                  const typename S::ForwardOptions& options) const {
+    return this->template operator()<const Tensor&, const Tensor&, const Tensor&,
+                                     const typename S::ForwardOptions&>(x, y, z, options);
+  }
+
+  Tensor call(const Tensor& x) const override {
+    if constexpr (std::is_invocable_r_v<Tensor, Forward, const Self&, const Tensor&>) {
+      return (*this)(x);
+    } else {
+      fail("call: ", type_name(),
+           " does not map one tensor to one tensor; expected a module that "
+           "does, such as Linear");
+    }
+  }
+
+  std::unique_ptr<ModuleBase> clone() const override {
+    static_assert(std::is_nothrow_move_constructible_v<Self>,
+                  "a module moves without throwing, or a vector of them would copy its slots");
+    if constexpr (std::is_copy_constructible_v<Self>) {
+      check_type(typeid(Self));
+      return std::make_unique<Self>(self());
+    } else {
+      fail("clone: ", type_name(), " cannot be copied; expected a module of copyable members");
+    }
+  }
+
+  void assign(const ModuleBase& other) override {
+    check_type(typeid(Self));
+    check(typeid(other) == typeid(Self), "assign: a ", other.type_name(), " to a ", type_name(),
+          "; expected modules of one type");
+    if constexpr (std::is_copy_assignable_v<Self>) {
+      static_cast<Self&>(*this) = static_cast<const Self&>(other);
+    } else {
+      fail("assign: ", type_name(), " cannot be copied; expected a module of copyable members");
+    }
+  }
+
+ private:
+  struct Forward {
+    template <class S>
+    auto operator()(const S& s, const Tensor& x) const -> decltype(s.forward(x)) {
+      return s.forward(x);
+    }
+  };
+
+  const Self& self() const { return static_cast<const Self&>(*this); }
+
+  template <class... Args>
+  auto hooked_forward(Args&&... args) const {
+    std::vector<Tensor> inputs;
+    const auto keep = [&inputs](const auto& argument) {
+      if constexpr (detail::kIsTensor<decltype(argument)>) inputs.push_back(argument);
+    };
+    (keep(args), ...);
+    before_forward(inputs);
+    size_t next = 0;
+    // In braces, so that the arguments are evaluated from left to right.
+    const std::tuple<std::conditional_t<detail::kIsTensor<Args>, const Tensor&, Args&&>...>
+        arguments{detail::replaced<Args>(inputs, next, args)...};
+    auto result = std::apply(
+        [this](auto&&... argument) {
+          return self().forward(static_cast<decltype(argument)>(argument)...);
+        },
+        arguments);
+    std::vector<Tensor> outputs;
+    auto collect = [&outputs](Tensor& x) { outputs.push_back(x); };
+    detail::each_tensor(collect, result);
+    after_forward(inputs, outputs);
+    next = 0;
+    auto write_back = [&outputs, &next](Tensor& x) { x = std::move(outputs[next++]); };
+    detail::each_tensor(write_back, result);
+    return result;
+  }
+};
+
+// A module of any type, as a value: copying clones it, assigning a module of the same type writes
+// into it. Calls go through ModuleBase::call.
+class AnyModule {
+ public:
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, ModuleBase> AnyModule(
+      M&& module)  // NOLINT(google-explicit-constructor): any module is one
+      : module_(std::make_unique<std::remove_cvref_t<M>>(std::forward<M>(module))) {}
+  explicit AnyModule(std::unique_ptr<ModuleBase> module);
+  AnyModule(const AnyModule& other);
+  AnyModule(AnyModule&&) noexcept = default;
+  AnyModule& operator=(const AnyModule& other);
+
+  Tensor operator()(const Tensor& x) const { return module_->call(x); }
+  ModuleBase& get() { return *module_; }
+  const ModuleBase& get() const { return *module_; }
+
+ private:
+  std::unique_ptr<ModuleBase> module_;
+};
+
+}  // namespace adjoint::nn
