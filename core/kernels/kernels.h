@@ -12,6 +12,7 @@
 #include "core/kernels/exec.h"
 #include "core/kernels/fused_optimizer.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 
 namespace adjoint::kernels {
@@ -22,6 +23,7 @@ namespace adjoint::kernels {
   X(GemmTable, gemm)                       \
   X(ElementwiseTable, elementwise)         \
   X(ReduceTable, reduce)                   \
+  X(RandomTable, random)                   \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 
