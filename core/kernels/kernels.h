@@ -12,8 +12,10 @@
 #include "core/kernels/exec.h"
 #include "core/kernels/fused_optimizer.h"
 #include "core/kernels/gemm.h"
-#include "core/kernels/random.h"
+#include "core/kernels/loss.h"
+#include "core/kernels/norm.h"
 #include "core/kernels/reduce.h"
+#include "core/kernels/softmax.h"
 
 namespace adjoint::kernels {
 
@@ -23,7 +25,9 @@ namespace adjoint::kernels {
   X(GemmTable, gemm)                       \
   X(ElementwiseTable, elementwise)         \
   X(ReduceTable, reduce)                   \
-  X(RandomTable, random)                   \
+  X(SoftmaxTable, softmax)                 \
+  X(NormTable, norm)                       \
+  X(LossTable, loss)                       \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 

@@ -2,6 +2,7 @@
 #include <adjoint/core/ops.h>
 
 #include "core/autograd/op.h"
+#include "core/ops/composed.h"
 #include "core/ops/contract.h"
 
 namespace adjoint {
@@ -150,6 +151,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
         if (g.needs(1)) dw = gradient(g, 1, w_shape, transposed(rows), as_rows(*x));
         return {dx, dw, db};
       });
+}
+
+Tensor composed::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor y = matmul(x, transpose(weight, 0, 1));
+  return bias.defined() ? y + bias : y;
 }
 
 }  // namespace adjoint

@@ -25,6 +25,15 @@ inline Tensor random(const Shape& shape, uint64_t seed, DType dtype = DType::f64
   return from_vector(values, shape).to(dtype);
 }
 
+// sin(0.7 i + seed): the inputs of the golden files.
+inline Tensor wave(const Shape& shape, double seed) {
+  std::vector<double> result(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < result.size(); ++i) {
+    result[i] = std::sin(0.7 * static_cast<double>(i) + seed);
+  }
+  return from_vector(result, shape);
+}
+
 inline std::vector<double> values(const Tensor& x) {
   return x.detach().to(DType::f64).to_vector<double>();
 }
@@ -84,6 +93,32 @@ inline std::vector<Tensor> gradients(const Function& f, const std::vector<Tensor
     result.push_back(leaf.requires_grad() ? leaf.grad().detach() : Tensor());
   }
   return result;
+}
+
+// The result of f and its gradients for wave(shape, 9) against a golden list of both, in f64 and
+// f32, fused and recorded.
+inline void expect_golden(const Function& f, const std::vector<Tensor>& inputs,
+                          const std::vector<double>& golden) {
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    std::vector<Tensor> in;
+    for (const Tensor& x : inputs) in.push_back(x.to(dtype));
+    const Tensor y = f(in);
+    for (const bool recorded : {false, true}) {
+      std::vector<Tensor> all = gradients(f, in, wave(y.shape(), 9).to(dtype), recorded);
+      all.insert(all.begin(), y);
+      size_t at = 0;
+      for (const Tensor& x : all) {
+        const auto count = static_cast<size_t>(x.numel());
+        ASSERT_LE(at + count, golden.size());
+        const std::vector<double> part(golden.begin() + static_cast<int64_t>(at),
+                                       golden.begin() + static_cast<int64_t>(at + count));
+        expect_close(x, from_vector(part, x.shape()), dtype == DType::f64 ? 1e-12 : 3e-6,
+                     recorded ? "recorded" : "fused");
+        at += count;
+      }
+      EXPECT_EQ(at, golden.size());
+    }
+  }
 }
 
 // Gradients of f (f64 inputs) against central differences, in the fused and in the recorded

@@ -1,0 +1,123 @@
+// Cross entropy and squared error, each one sweep forward and one backward.
+#include "core/kernels/loss.h"
+
+#include "core/kernels/rows.h"
+
+namespace adjoint::kernels::ADJOINT_ISA {
+namespace {
+
+template <class T>
+ADJOINT_INLINE T first(Vec<T> x) {
+  T value;
+  x.store_n(&value, 1);
+  return value;
+}
+
+template <class T>
+void cross_entropy(const Exec& exec, const CrossEntropy& op) {
+  using V = Vec<T>;
+  const int64_t n = op.n;
+  const T smoothing = static_cast<T>(op.smoothing);
+  for_each_row(exec, op.rows, n, [&](int64_t row) {
+    const T* x = static_cast<const T*>(op.x) + row * n;
+    T* const loss = static_cast<T*>(op.loss) + row;
+    T* const logsumexp = static_cast<T*>(op.logsumexp) + row;
+    const int64_t target = op.target[row];
+    if (target == op.ignore_index) {
+      *loss = *logsumexp = T(0);
+      return;
+    }
+    const V lowest = -infinity<T>();
+    V highest = lowest, sum_x = 0;
+    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+      const V v = load(x + j, lanes);
+      highest = max(highest, keep(v, lanes, lowest));
+      sum_x += v;
+    });
+    const V m = reduce_max(highest);
+    V sum = 0;
+    for_vectors<V::size>(
+        n, [&](int64_t j, int lanes) { sum += keep(exp(load(x + j, lanes) - m), lanes, V(0)); });
+    const T lse = first(m + log(V(reduce_add(sum))));
+    *logsumexp = lse;
+    *loss = lse - x[target];
+    if (smoothing != T(0)) {
+      const T uniform = lse - reduce_add(sum_x) / static_cast<T>(n);
+      *loss = (1 - smoothing) * *loss + smoothing * uniform;
+    }
+  });
+}
+
+template <class T>
+void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
+  using V = Vec<T>;
+  const int64_t n = op.n;
+  const T smoothing = static_cast<T>(op.smoothing);
+  for_each_row(exec, op.rows, n, [&](int64_t row) {
+    const T* x = static_cast<const T*>(op.x) + row * n;
+    T* dx = static_cast<T*>(op.dx) + row * n;
+    const int64_t target = op.target[row];
+    if (target == op.ignore_index) {
+      __builtin_memset(dx, 0, static_cast<size_t>(n) * sizeof(T));
+      return;
+    }
+    const T scale = static_cast<const T*>(op.dy)[row * op.dy_stride] * static_cast<T>(op.scale);
+    const V lse = static_cast<const T*>(op.logsumexp)[row];
+    const V everywhere = smoothing / static_cast<T>(n);
+    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+      store((exp(load(x + j, lanes) - lse) - everywhere) * V(scale), dx + j, lanes);
+    });
+    dx[target] -= (1 - smoothing) * scale;
+  });
+}
+
+constexpr int64_t kErrorBlock = 8192;
+
+template <class T>
+void squared_error(const Exec& exec, int64_t n, const void* a, const void* b, double* sum) {
+  using V = Vec<T>;
+  const int64_t blocks = ceil_div(n, kErrorBlock);
+  double* const partial =
+      static_cast<double*>(exec.acquire(static_cast<size_t>(max_of(1, blocks)) * sizeof(double)));
+  parallel_tasks(exec, blocks, [&](int64_t block) {
+    const int64_t at = block * kErrorBlock;
+    const T *x = static_cast<const T*>(a) + at, *y = static_cast<const T*>(b) + at;
+    V squares = 0;
+    for_vectors<V::size>(min_of(kErrorBlock, n - at), [&](int64_t j, int lanes) {
+      const V d = load(x + j, lanes) - load(y + j, lanes);
+      squares = fma(d, d, squares);
+    });
+    partial[block] = static_cast<double>(reduce_add(squares));
+  });
+  double total = 0;
+  for (int64_t block = 0; block < blocks; ++block) total += partial[block];
+  *sum = total;
+  exec.release(partial);
+}
+
+template <class T>
+void squared_error_backward(const Exec& exec, int64_t n, const void* a, const void* b, double scale,
+                            void* d) {
+  using V = Vec<T>;
+  const V factor = static_cast<T>(scale);
+  parallel_tasks(exec, ceil_div(n, kGrain), [&](int64_t block) {
+    const int64_t at = block * kGrain;
+    const T *x = static_cast<const T*>(a) + at, *y = static_cast<const T*>(b) + at;
+    T* out = static_cast<T*>(d) + at;
+    for_vectors<V::size>(min_of(kGrain, n - at), [&](int64_t j, int lanes) {
+      store((load(x + j, lanes) - load(y + j, lanes)) * factor, out + j, lanes);
+    });
+  });
+}
+
+}  // namespace
+
+extern const LossTable ADJOINT_TABLE;
+const LossTable ADJOINT_TABLE = {
+    .cross_entropy = {cross_entropy<float>, cross_entropy<double>},
+    .cross_entropy_backward = {cross_entropy_backward<float>, cross_entropy_backward<double>},
+    .squared_error = {squared_error<float>, squared_error<double>},
+    .squared_error_backward = {squared_error_backward<float>, squared_error_backward<double>},
+};
+
+}  // namespace adjoint::kernels::ADJOINT_ISA

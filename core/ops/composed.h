@@ -1,0 +1,21 @@
+// The definitions of fused operators in terms of simpler ones: what they compute, what the
+// catalogue compares them with, and what is differentiated when a gradient is recorded.
+#pragma once
+
+#include <adjoint/core/ops.h>
+
+namespace adjoint::composed {
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+Tensor softmax(const Tensor& x, int64_t dim);
+Tensor log_softmax(const Tensor& x, int64_t dim);
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                  const Tensor& bias = {}, double eps = 1e-5);
+Tensor cross_entropy(const Tensor& logits, const Tensor& target,
+                     const CrossEntropyOptions& options = {});
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+// The mask of the dropout is that of `generator`'s next stream, which is taken.
+Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                    const AttentionOptions& options = {});
+
+}  // namespace adjoint::composed

@@ -1,0 +1,166 @@
+#include "core/kernels/kernels.h"
+#include "core/ops/composed.h"
+#include "core/tensor/thread_pool.h"
+#include "tests/core/numeric.h"
+#include "tests/golden/network_ops.h"
+
+namespace adjoint {
+namespace {
+
+using namespace numeric;  // NOLINT(google-build-using-namespace)
+
+Tensor targets(const Shape& shape, int64_t classes) {
+  std::vector<int64_t> t(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < t.size(); ++i) t[i] = static_cast<int64_t>(i * 7 + 2) % classes;
+  return from_vector(t, shape);
+}
+
+TEST(CrossEntropy, MatchesPyTorch) {
+  const Tensor logits = wave({5, 7}, 4) * 2.0;
+  const Tensor target = tensor<int64_t>({3, 0, -100, 6, 2});
+  const std::pair<Reduction, const std::vector<double>*> cases[] = {
+      {Reduction::none, &golden::kCrossEntropy_none},
+      {Reduction::mean, &golden::kCrossEntropy_mean},
+      {Reduction::sum, &golden::kCrossEntropy_sum}};
+  for (const auto& [reduction, expected] : cases) {
+    const CrossEntropyOptions options{.reduction = reduction, .label_smoothing = 0.1};
+    expect_golden(
+        [&](const std::vector<Tensor>& in) { return cross_entropy(in[0], target, options); },
+        {logits}, *expected);
+  }
+  const Tensor grid = tensor<int64_t>({1, 0, 3, 2, 2, 1}, {2, 3});
+  expect_golden(
+      [&](const std::vector<Tensor>& in) {
+        return cross_entropy(in[0], grid, {.ignore_index = 1});
+      },
+      {wave({2, 4, 3}, 5)}, golden::kCrossEntropyGrid);
+}
+
+TEST(CrossEntropy, MatchesItsDefinition) {
+  for (const Shape& shape : {Shape{6}, {4, 6}, {3, 65}, {2, 5, 3}, {2, 5, 3, 2}, {0, 5}}) {
+    Shape target_shape = shape;
+    target_shape.erase(shape.rank() == 1 ? 0 : 1);
+    const int64_t classes = shape[shape.rank() == 1 ? 0 : 1];
+    const Tensor x = random(shape, 1) * 4.0, target = targets(target_shape, classes);
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+      for (const double smoothing : {0.0, 0.2, 1.0}) {
+        const CrossEntropyOptions options{reduction, 4, smoothing};
+        const Tensor expected = composed::cross_entropy(x, target, options);
+        expect_close(cross_entropy(x, target, options), expected, 1e-13, to_string(shape));
+        expect_close(cross_entropy(x.to(DType::f32), target, options), expected, 3e-6);
+        if (shape[0] == 0) continue;
+        expect_gradients(
+            [&](const std::vector<Tensor>& in) { return cross_entropy(in[0], target, options); },
+            {x});
+      }
+    }
+  }
+}
+
+TEST(CrossEntropy, SecondGradients) {
+  const Tensor target = tensor<int64_t>({1, 0, 2});
+  for (const double smoothing : {0.0, 0.1}) {
+    expect_second_gradients(
+        [&](const std::vector<Tensor>& in) {
+          return cross_entropy(in[0], target, {.ignore_index = 0, .label_smoothing = smoothing});
+        },
+        {random({3, 4}, 1)});
+  }
+}
+
+TEST(CrossEntropy, StridedInputs) {
+  const Tensor x = random({6, 4}, 1).transpose(0, 1);
+  const Tensor target = slice(targets({8}, 6), 0, 0, 8, 2);
+  expect_close(cross_entropy(x, target), composed::cross_entropy(x, target), 1e-14);
+  expect_gradients([&](const std::vector<Tensor>& in) { return cross_entropy(in[0], target); },
+                   {x});
+}
+
+TEST(CrossEntropy, NothingCounts) {
+  const Tensor x = random({2, 3}, 1).requires_grad_();
+  const Tensor target = full({2}, -100, DType::i64);
+  const Tensor loss = cross_entropy(x, target);
+  EXPECT_TRUE(std::isnan(loss.item()));
+  loss.backward();
+  expect_close(x.grad(), zeros({2, 3}, DType::f64), 0);
+  EXPECT_EQ(cross_entropy(x, target, {.reduction = Reduction::sum}).item(), 0);
+}
+
+TEST(CrossEntropy, LargeLogits) {
+  const Tensor x = tensor<float>({10000, 0, -10000, -INFINITY, 3, 4}, {2, 3});
+  const Tensor target = tensor<int64_t>({1, 2});
+  const auto loss = values(cross_entropy(x, target, {.reduction = Reduction::none}));
+  EXPECT_EQ(loss[0], 10000);
+  EXPECT_NEAR(loss[1], std::log1p(std::exp(-1.0)), 1e-6);
+}
+
+TEST(CrossEntropy, EachInstructionSet) {
+  int count = 0;
+  const char* const* isas = kernels::runnable_isas(&count);
+  const Tensor x = random({9, 65}, 1) * 5.0, target = targets({9}, 65);
+  const Tensor expected = composed::cross_entropy(x, target, {.reduction = Reduction::none});
+  for (int i = 0; i < count; ++i) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Tensor x0 = x.to(dtype), loss = empty({9}, dtype), lse = empty({9}, dtype);
+      kernels::kernels_for(isas[i]).loss.cross_entropy[static_cast<int>(dtype)](
+          KernelScope(), {9, 65, x0.raw_data(), target.data<int64_t>(), -100, 0.0,
+                          const_cast<void*>(loss.raw_data()), const_cast<void*>(lse.raw_data())});
+      expect_close(loss, expected, 2e-6, isas[i]);
+    }
+  }
+}
+
+TEST(CrossEntropy, ThreadsDoNotChangeBits) {
+  const Tensor x = random({700, 65}, 1, DType::f32), target = targets({700}, 65);
+  const Function f = [&](const std::vector<Tensor>& in) { return cross_entropy(in[0], target); };
+  expect_same_on_threads([&] {
+    return std::vector<Tensor>{f({x}), gradients(f, {x}, scalar(1.0))[0]};
+  });
+}
+
+TEST(CrossEntropy, ErrorsNameTheTarget) {
+  const Tensor x = random({2, 3}, 1);
+  EXPECT_EQ(message_of<IndexError>([&] {
+              cross_entropy(x, tensor<int64_t>({0, 3}));
+            }),
+            "cross_entropy: target 3 at position 1 for 3 classes; expected a value in [0, 2], or "
+            "ignore_index -100");
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              cross_entropy(x, tensor<int64_t>({0, 1, 2}));
+            }),
+            "cross_entropy: target of shape (3,) for logits of shape (2, 3); expected (2,)");
+  EXPECT_THROW(cross_entropy(x, tensor<int64_t>({-1, 0})), IndexError);
+  EXPECT_THROW(cross_entropy(x, x), DTypeError);
+  EXPECT_THROW(cross_entropy(arange(3), arange(3)), DTypeError);
+  EXPECT_THROW(cross_entropy(x, tensor<int64_t>({0, 1}), {.label_smoothing = 1.5}), ConfigError);
+}
+
+TEST(MseLoss, MatchesPyTorch) {
+  expect_golden([](const std::vector<Tensor>& in) { return mse_loss(in[0], in[1]); },
+                {wave({3, 4}, 1), wave({3, 4}, 2)}, golden::kMse);
+}
+
+TEST(MseLoss, ReductionsAndGradients) {
+  const Tensor a = random({3, 4}, 1), b = random({4, 3}, 2).transpose(0, 1);
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    const Function f = [reduction](const std::vector<Tensor>& in) {
+      return mse_loss(in[0], in[1], reduction);
+    };
+    expect_close(f({a, b}), composed::mse_loss(a, b, reduction), 1e-14);
+    expect_gradients(f, {a, b});
+    expect_second_gradients(f, {a, b});
+  }
+  const Tensor large = random({30000}, 1), other = random({30000}, 2);
+  expect_close(mse_loss(large.to(DType::f32), other.to(DType::f32)),
+               composed::mse_loss(large, other), 1e-6);
+  EXPECT_TRUE(std::isnan(mse_loss(zeros({0}), zeros({0})).item()));
+  EXPECT_EQ(mse_loss(zeros({0}), zeros({0}), Reduction::sum).item(), 0);
+}
+
+TEST(MseLoss, RefusesToBroadcast) {
+  EXPECT_THROW(mse_loss(random({3, 1}, 1), random({3}, 1)), ShapeError);
+  EXPECT_THROW(mse_loss(arange(3), arange(3)), DTypeError);
+}
+
+}  // namespace
+}  // namespace adjoint
