@@ -14,6 +14,7 @@
 #include "core/kernels/gemm.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/norm.h"
+#include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
 
@@ -28,6 +29,7 @@ namespace adjoint::kernels {
   X(SoftmaxTable, softmax)                 \
   X(NormTable, norm)                       \
   X(LossTable, loss)                       \
+  X(RandomTable, random)                   \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 
