@@ -222,7 +222,7 @@ void direct(const Exec& exec, const Gemm<T>& g, int64_t items, T* partial) {
 // cache while kSliversAtOnce slivers of B (up to 1.5 MB) stream from the second.
 constexpr int64_t kMaxRows = 4096, kMaxColumns = 3072;
 constexpr int64_t kSliversAtOnce = 32;
-constexpr int64_t kSliversPerPack = 8, kPanelsPerPack = 16;
+constexpr int64_t kSliversPerPack = 4, kPanelsPerPack = 8;
 
 template <class T>
 struct Blocked {
@@ -300,13 +300,17 @@ void run(const Exec& exec, int64_t tasks, void (*body)(void*, int64_t), Blocked<
   }
 }
 
-// Tasks by rows first, which leaves each its own panels of A, about eight for each thread.
+// Tasks by rows first, which leaves each its own panels of A; small enough that the last one to
+// finish keeps nobody waiting.
 template <class T>
 void split(const Exec& exec, Blocked<T>& s) {
   const int64_t panels = Panels<T>(s.rows).count, slivers = ceil_div(s.columns, kNr<T>);
-  const int64_t tasks = exec.threads == 1 ? 1 : 8 * exec.threads;
-  s.row_parts = smaller(tasks, ceil_div(panels, 3));
-  s.column_parts = smaller(ceil_div(slivers, 2), ceil_div(tasks, s.row_parts));
+  s.row_parts = s.column_parts = 1;
+  if (exec.threads == 1) return;
+  const int64_t worth = s.rows * s.columns * larger(1, s.kc) / (1 << 19);
+  const int64_t tasks = larger(2 * exec.threads, smaller(32 * exec.threads, worth));
+  s.row_parts = smaller(tasks, panels);
+  s.column_parts = smaller(slivers, ceil_div(tasks, s.row_parts));
 }
 
 template <class T>

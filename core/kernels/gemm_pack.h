@@ -82,6 +82,7 @@ void pack(const T* src, int64_t r_stride, int64_t k_stride, int count, int width
   if (r_stride == 1) {
     for (; k < kc; ++k) {
       for (int r = 0; r < width; r += size) {
+        __builtin_prefetch(src + (k + 16) * k_stride + r);
         V::load_n(src + k * k_stride + r, clip(count - r))
             .store_n(dst + k * width + r, clip(width - r));
       }
@@ -92,7 +93,11 @@ void pack(const T* src, int64_t r_stride, int64_t k_stride, int count, int width
     for (; k + size <= kc; k += size) {
       for (int r = 0; r < width; r += size) {
         V square[size];
-        load_transposed(src + r * r_stride + k, r_stride, clip(count - r), square);
+        const T* const corner = src + r * r_stride + k;
+        // The neighbouring part comes next: its rows are streams that no hardware has seen yet.
+        for (int i = 0; i < clip(width - r); ++i)
+          __builtin_prefetch(corner + (i + width) * r_stride);
+        load_transposed(corner, r_stride, clip(count - r), square);
 #pragma GCC unroll 16
         for (int i = 0; i < size; ++i) {
           square[i].store_n(dst + (k + i) * width + r, clip(width - r));
