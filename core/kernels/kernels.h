@@ -12,6 +12,7 @@
 #include "core/kernels/exec.h"
 #include "core/kernels/fused_optimizer.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/index.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/norm.h"
 #include "core/kernels/random.h"
@@ -30,6 +31,7 @@ namespace adjoint::kernels {
   X(NormTable, norm)                       \
   X(LossTable, loss)                       \
   X(RandomTable, random)                   \
+  X(IndexTable, index)                     \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 
