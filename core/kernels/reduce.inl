@@ -388,6 +388,19 @@ ADJOINT_INLINE bool same_or_nan(T x, T value) {
   }
 }
 
+// Whether any x[j] is values[j], for j < n.
+template <class T>
+ADJOINT_INLINE bool any_same(const T* x, const T* values, int64_t n) {
+  bool any = false;
+  for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) {
+    const Vec<T> a = load_as<T>(x + j, lanes), b = load_as<T>(values + j, lanes);
+    Mask<T> same = (a == b) | (is_nan(a) & is_nan(b));
+    if constexpr (Vec<T>::size > 1) same = same & (Vec<T>::iota() < Vec<T>(lanes));
+    any = any || same.any();
+  });
+  return any;
+}
+
 // The first index of value among n elements.
 template <class T>
 int64_t find_in_row(const T* x, int64_t stride, int64_t n, T value) {
@@ -439,6 +452,8 @@ void find(const Exec& exec, const Reduce& r) {
       }
       int64_t left = m;
       for (int64_t i = 0; i < n && left > 0; ++i) {
+        // Few rows hold an extremum: only those are looked at column by column.
+        if (!any_same(p + i * stride, wanted, m)) continue;
         for (int64_t j = 0; j < m; ++j) {
           if (found[j] < 0 && same_or_nan(p[i * stride + j], wanted[j])) {
             found[j] = i;
