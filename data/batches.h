@@ -1,0 +1,52 @@
+// Batches of token windows for language models: inputs, and targets one token further on.
+//
+// A batch is a function of what it was made from and its number: no state, so that a resumed
+// training sees what an uninterrupted one would have seen, and threads may ask at once. The tokens
+// are not copied and must outlive the object.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+#include <adjoint/data/char_tokenizer.h>
+
+#include <cstdint>
+#include <span>
+
+namespace adjoint::data {
+
+struct Batch {
+  Tensor inputs;   // (B, T), i64
+  Tensor targets;  // (B, T), i64: targets[b, t] follows inputs[b, t] in the text
+};
+
+// Windows that begin anywhere in the text with equal chance, drawn with replacement. Row r of batch
+// `step` depends on {seed, step, r} alone.
+class RandomBatches {
+ public:
+  // Throws ConfigError unless there are more than seq_len tokens.
+  RandomBatches(std::span<const Token> tokens, int64_t batch_size, int64_t seq_len, uint64_t seed);
+
+  Batch at(int64_t step) const;
+
+ private:
+  std::span<const Token> tokens_;
+  int64_t batch_size_, seq_len_;
+  uint64_t seed_;
+};
+
+// The whole text in order, in windows of seq_len that do not overlap: every token but the first is
+// a target exactly once. What is left at the end is a batch of one shorter row.
+class SequentialBatches {
+ public:
+  // Throws ConfigError for fewer than two tokens.
+  SequentialBatches(std::span<const Token> tokens, int64_t batch_size, int64_t seq_len);
+
+  int64_t size() const;  // batches
+  Batch at(int64_t number) const;
+  int64_t targets() const { return static_cast<int64_t>(tokens_.size()) - 1; }
+
+ private:
+  std::span<const Token> tokens_;
+  int64_t batch_size_, seq_len_;
+};
+
+}  // namespace adjoint::data

@@ -1,0 +1,49 @@
+#include "models/train/corpus.h"
+
+#include <cstdio>
+
+namespace adjoint::train {
+namespace {
+
+// From this many files on, whole files are held out.
+constexpr size_t kManyFiles = 10;
+
+std::string file_count(size_t count) {
+  return std::to_string(count) + (count == 1 ? " file" : " files");
+}
+
+}  // namespace
+
+LearningText load_text(const TrainSettings& settings) {
+  check<UsageError>(!settings.data.empty(),
+                    "no text to learn; expected --data PATH... with files or folders");
+  const data::CorpusOptions options{.extensions = settings.extensions};
+  const data::TextCorpus corpus = data::TextCorpus::load(settings.data, options);
+  LearningText text;
+  std::string held_out;
+  if (!settings.val_data.empty()) {
+    const data::TextCorpus examined = data::TextCorpus::load(settings.val_data, options);
+    text.split.train = corpus.joined();
+    text.split.validation = examined.joined();
+    held_out = file_count(examined.files().size()) + " of their own";
+  } else if (settings.val_split == "files" ||
+             (settings.val_split == "auto" && corpus.files().size() >= kManyFiles)) {
+    text.split = data::split_files(corpus, static_cast<uint64_t>(settings.seed),
+                                   settings.val_fraction);
+    held_out = file_count(text.split.validation_files.size()) + ", whole";
+  } else {
+    text.split = data::split_tail(corpus, settings.val_fraction);
+    held_out = "the text's end";
+  }
+  text.description = "data: " + file_count(corpus.files().size()) + ", " +
+                     std::to_string(text.split.train.size()) + " bytes to learn, " +
+                     std::to_string(text.split.validation.size()) + " to be examined on (" +
+                     held_out + ")";
+  char hex[17];
+  std::snprintf(hex, sizeof(hex), "%016llx",
+                static_cast<unsigned long long>(data::fingerprint(text.split)));
+  text.fingerprint = hex;
+  return text;
+}
+
+}  // namespace adjoint::train

@@ -1,0 +1,22 @@
+// From the options about data to texts.
+#pragma once
+
+#include <adjoint/data/text_corpus.h>
+
+#include <string>
+
+#include "models/train/settings.h"
+
+namespace adjoint::train {
+
+struct LearningText {
+  data::TextSplit split;
+  std::string description;  // a line for people
+  std::string fingerprint;  // in hexadecimal
+};
+
+// Reads --data and --val-data and divides them as --val-split asks. Throws UsageError without
+// --data, IoError for what cannot be read.
+LearningText load_text(const TrainSettings& settings);
+
+}  // namespace adjoint::train

@@ -1,0 +1,435 @@
+#include "models/train/option_table.h"
+
+#include <adjoint/core/device_info.h>
+#include <adjoint/core/error.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <new>
+
+#include "models/support/nearest.h"
+
+namespace adjoint::train {
+
+using models::nearest;
+
+namespace {
+
+std::string environment_name(std::string_view option) {
+  std::string name = "ADJOINT_";
+  for (const char c : option) {
+    name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return name;
+}
+
+// Text as it is, or as JSON where that would not show on a line.
+std::string text_of(const Json& value) {
+  if (value.is_string()) {
+    const auto text = value.get<std::string>();
+    const auto shows = [](char c) { return static_cast<unsigned char>(c) >= 0x20; };
+    return std::all_of(text.begin(), text.end(), shows) ? text : value.dump();
+  }
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const Json& element : value.elements()) {
+    text += (text.empty() ? "" : " ") + text_of(element);
+  }
+  return text;
+}
+
+std::string joined(std::span<const std::string> words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+template <class T>
+std::string describe(const Range<T>& range, const char* kind) {
+  const bool has_least = range.least != std::numeric_limits<T>::lowest();
+  const bool has_most = range.most != std::numeric_limits<T>::max();
+  const std::string least = Json(range.least).dump(), most = Json(range.most).dump();
+  std::string text = kind;
+  if (has_least && has_most) {
+    text += range.above_least ? " above " + least + " and at most " + most
+                              : " between " + least + " and " + most;
+  } else if (has_least) {
+    text += (range.above_least ? " above " : " of at least ") + least;
+  } else if (has_most) {
+    text += " of at most " + most;
+  }
+  return text;
+}
+
+template <class T>
+void check_range(std::optional<T> number, const std::string& name, const std::string& text,
+                 const Range<T>& range, const char* kind) {
+  const bool fits = number && *number >= range.least && *number <= range.most &&
+                    !(range.above_least && *number == range.least);
+  check<UsageError>(fits, "--", name, ": '", text, "'; expected ", describe(range, kind));
+}
+
+// The text broken into lines of at most `width` characters, each after the first indented.
+std::string wrapped(const std::string& text, size_t indent, size_t width) {
+  std::string result;
+  size_t column = indent;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (column > indent && column + 1 + (end - at) > width) {
+      result += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      result += ' ';
+      ++column;
+    }
+    result += text.substr(at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  return result;
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_real(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+OptionTable::OptionTable(std::string program, std::string summary)
+    : program_(std::move(program)), summary_(std::move(summary)) {}
+
+void OptionTable::section(std::string title) { section_ = std::move(title); }
+
+OptionTable::Option& OptionTable::declare(std::string name, std::string metavar, std::string help) {
+  check(find(name) == nullptr, "OptionTable: --", name, " is declared twice");
+  Option& option = options_.emplace_back();
+  option.name = std::move(name);
+  option.metavar = std::move(metavar);
+  option.help = std::move(help);
+  option.section = section_;
+  return option;
+}
+
+void OptionTable::add(std::string name, int64_t* value, std::string metavar, std::string help,
+                      Range<int64_t> range) {
+  Option& option = declare(name, std::move(metavar), std::move(help));
+  option.default_text = std::to_string(*value);
+  option.get = [value] { return Json(*value); };
+  option.set = [value, range, name](const std::string& text) {
+    const std::optional<int64_t> number = parse_integer(text);
+    check_range(number, name, text, range, "a whole number");
+    *value = *number;
+  };
+}
+
+void OptionTable::add(std::string name, double* value, std::string metavar, std::string help,
+                      Range<double> range) {
+  Option& option = declare(name, std::move(metavar), std::move(help));
+  option.default_text = Json(*value).dump();
+  option.get = [value] { return Json(*value); };
+  option.set = [value, range, name](const std::string& text) {
+    const std::optional<double> number = parse_real(text);
+    check_range(number, name, text, range, "a number");
+    *value = *number;
+  };
+}
+
+void OptionTable::add(std::string name, std::string* value, std::string metavar, std::string help) {
+  Option& option = declare(std::move(name), std::move(metavar), std::move(help));
+  option.default_text = *value;
+  option.get = [value] { return Json(*value); };
+  option.set = [value](const std::string& text) { *value = text; };
+}
+
+void OptionTable::add(std::string name, std::string* value, std::vector<std::string> choices,
+                      std::string help) {
+  Option& option = declare(name, joined(choices, "|"), std::move(help));
+  option.default_text = *value;
+  option.choices = choices;
+  option.get = [value] { return Json(*value); };
+  option.set = [value, choices, name](const std::string& text) {
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      const auto near = nearest(text, choices);
+      fail<UsageError>("--", name, ": '", text, "'; expected one of ", joined(choices, ", "),
+                       near ? "; did you mean " + *near + "?" : "");
+    }
+    *value = text;
+  };
+}
+
+void OptionTable::add(std::string name, std::vector<std::string>* values, std::string metavar,
+                      std::string help) {
+  Option& option = declare(std::move(name), std::move(metavar) + "...", std::move(help));
+  option.is_list = true;
+  option.get = [values] { return Json(*values); };
+  option.set = [values](const std::string& text) { values->push_back(text); };
+  option.clear = [values] { values->clear(); };
+}
+
+void OptionTable::add(std::string name, bool* value, std::string help) {
+  Option& option = declare(name, "", std::move(help));
+  option.is_flag = true;
+  option.default_text = *value ? "yes" : "";
+  option.get = [value] { return Json(*value); };
+  option.set = [value, name](const std::string& text) {
+    const bool yes = text == "1" || text == "true" || text == "yes";
+    check<UsageError>(yes || text == "0" || text == "false" || text == "no", "--", name, ": '",
+                      text, "'; expected true or false");
+    *value = yes;
+  };
+}
+
+void OptionTable::positional(std::string* value, std::string metavar, std::string help) {
+  positionals_.push_back({value, std::move(metavar), std::move(help)});
+}
+
+void OptionTable::preset(std::string name, Settings settings) {
+  if (presets_.empty()) {
+    section("Presets");
+    declare("preset", "NAME", "");
+    options_.back().get = [this] { return Json(preset_); };
+    options_.back().set = [this](const std::string& text) { preset_ = text; };
+  }
+  presets_.emplace_back(std::move(name), std::move(settings));
+  Option* option = find("preset");
+  option->choices.push_back(presets_.back().first);
+  option->metavar = joined(option->choices, "|");
+}
+
+OptionTable::Option* OptionTable::find(std::string_view name) {
+  const auto same = [&](const Option& option) { return option.name == name; };
+  const auto found = std::find_if(options_.begin(), options_.end(), same);
+  return found == options_.end() ? nullptr : &*found;
+}
+
+const OptionTable::Option* OptionTable::find(std::string_view name) const {
+  return const_cast<OptionTable*>(this)->find(name);
+}
+
+void OptionTable::unknown(const std::string& argument) const {
+  const std::string name = argument.substr(0, argument.find('='));
+  std::vector<std::string> names = {"--help", "--version", "--print-config"};
+  for (const Option& option : options_) {
+    names.push_back("--" + option.name);
+    if (option.is_flag) names.push_back("--no-" + option.name);
+  }
+  const auto near = nearest(name, names);
+  fail<UsageError>("unknown option ", name,
+                   near ? "; did you mean " + *near + "?" : "; --help lists what there is");
+}
+
+// The arguments as {option, value}, lists a pair for each value.
+OptionTable::Settings OptionTable::scan(std::span<const std::string> arguments, Outcome& outcome) {
+  Settings settings;
+  size_t positionals = 0;
+  bool options_ended = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (options_ended || !argument.starts_with("-") || argument == "-") {
+      check<UsageError>(positionals < positionals_.size(), "unexpected argument '", argument,
+                        "'; --help lists what there is");
+      *positionals_[positionals++].value = argument;
+      continue;
+    }
+    if (argument == "--") {
+      options_ended = true;
+    } else if (argument == "-h" || argument == "--help") {
+      outcome = Outcome::help;
+      return {};
+    } else if (argument == "--version") {
+      outcome = Outcome::version;
+      return {};
+    } else if (argument == "--print-config") {
+      outcome = Outcome::print_config;
+    } else {
+      if (!argument.starts_with("--")) unknown(argument);
+      const size_t equals = argument.find('=');
+      std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
+      const Option* option = find(name);
+      const bool negated = option == nullptr && name.starts_with("no-");
+      if (negated) option = find(name.substr(3));
+      if (option == nullptr || (negated && !option->is_flag)) unknown(argument);
+      if (equals != std::string::npos) {
+        check<UsageError>(!negated, "--", name, ": takes no value");
+        settings.emplace_back(option->name, argument.substr(equals + 1));
+      } else if (option->is_flag) {
+        settings.emplace_back(option->name, negated ? "false" : "true");
+      } else {
+        const auto is_value = [&](size_t at) {
+          return at < arguments.size() && !arguments[at].starts_with("--");
+        };
+        check<UsageError>(is_value(i + 1), "--", name, ": a value is missing; expected --", name,
+                          " ", option->metavar);
+        settings.emplace_back(option->name, arguments[++i]);
+        while (option->is_list && is_value(i + 1)) {
+          settings.emplace_back(option->name, arguments[++i]);
+        }
+      }
+    }
+  }
+  return settings;
+}
+
+void OptionTable::apply(const std::string& name, const std::string& value,
+                        const std::string& origin) {
+  Option* option = find(name);
+  check(option != nullptr, "OptionTable: a preset names --", name, ", which is not declared");
+  // A list that was given replaces what came from less important places, and then grows.
+  if (option->is_list && option->origin != origin) option->clear();
+  option->set(value);
+  option->origin = origin;
+}
+
+void OptionTable::apply_environment() {
+  for (const Option& option : options_) {
+    const std::string variable = environment_name(option.name);
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || *value == '\0' || option.name == "preset") continue;
+    try {
+      apply(option.name, value, variable);
+    } catch (const UsageError& error) {
+      fail<UsageError>(variable, " in the environment: ", error.what());
+    }
+  }
+}
+
+OptionTable::Outcome OptionTable::parse(std::span<const std::string> arguments) {
+  Outcome outcome = Outcome::run;
+  const Settings settings = scan(arguments, outcome);
+  if (outcome == Outcome::help || outcome == Outcome::version) return outcome;
+
+  std::string preset, preset_origin;
+  if (const char* value = std::getenv("ADJOINT_PRESET"); value != nullptr && !presets_.empty()) {
+    preset = value;
+    preset_origin = "ADJOINT_PRESET";
+  }
+  for (const auto& [name, value] : settings) {
+    if (name != "preset") continue;
+    preset = value;
+    preset_origin = "command line";
+  }
+  if (!preset.empty()) {
+    const std::vector<std::string>& choices = find("preset")->choices;
+    const auto chosen = std::find_if(presets_.begin(), presets_.end(),
+                                     [&](const auto& entry) { return entry.first == preset; });
+    if (chosen == presets_.end()) {
+      const auto near = nearest(preset, choices);
+      fail<UsageError>("--preset: '", preset, "'; expected one of ", joined(choices, ", "),
+                       near ? "; did you mean " + *near + "?" : "");
+    }
+    for (const auto& [name, value] : chosen->second) apply(name, value, "preset " + preset);
+    apply("preset", preset, preset_origin);
+  }
+  apply_environment();
+  for (const auto& [name, value] : settings) apply(name, value, "command line");
+  return outcome;
+}
+
+bool OptionTable::given(std::string_view name) const {
+  const Option* option = find(name);
+  return option != nullptr && option->origin != "default" && !option->origin.starts_with("preset");
+}
+
+std::string OptionTable::help() const {
+  constexpr size_t kIndent = 28, kWidth = 96;
+  std::string usage = "usage: " + program_ + " [OPTION...]";
+  for (const Positional& positional : positionals_) usage += " " + positional.metavar;
+  std::string text = wrapped(summary_, 0, kWidth) + "\n\n" + usage + "\n";
+  const auto line = [&](const std::string& head, const std::string& body) {
+    text += "  " + head;
+    if (!body.empty()) {
+      text += head.size() + 4 > kIndent ? "\n" + std::string(kIndent, ' ')
+                                        : std::string(kIndent - 2 - head.size(), ' ');
+      text += wrapped(body, kIndent, kWidth);
+    }
+    text += "\n";
+  };
+  for (const Positional& positional : positionals_) line(positional.metavar, positional.help);
+  std::string section;
+  for (const Option& option : options_) {
+    if (option.section != section) {
+      section = option.section;
+      text += "\n" + section + "\n";
+    }
+    std::string body = option.help;
+    if (!option.default_text.empty()) body += " (default " + option.default_text + ")";
+    line("--" + option.name + (option.metavar.empty() ? "" : " " + option.metavar), body);
+    if (option.name == "preset") {
+      for (const auto& [name, settings] : presets_) {
+        std::string values;
+        for (const auto& [key, value] : settings) {
+          values += (values.empty() ? "" : ", ") + key + " " + value;
+        }
+        line("  " + name, values);
+      }
+    }
+  }
+  text += "\nAlways\n";
+  line("-h, --help", "print this");
+  line("--version", "print version, instruction set and kind of build");
+  line("--print-config", "print every value and where it comes from, and do nothing");
+  if (!epilogue_.empty()) text += "\n" + epilogue_ + "\n";
+  return text;
+}
+
+std::string OptionTable::config() const {
+  std::string text;
+  for (const Option& option : options_) {
+    text += option.name + " = " + text_of(option.get()) + "  # " + option.origin + "\n";
+  }
+  return text;
+}
+
+Json OptionTable::config_json() const {
+  Json all = Json::object();
+  for (const Option& option : options_) {
+    all[option.name] = Json::object({{"value", option.get()}, {"origin", option.origin}});
+  }
+  return all;
+}
+
+std::string version_line(const std::string& program) {
+#ifdef NDEBUG
+  const char* build = "release";
+#else
+  const char* build = "debug";
+#endif
+  return program + " " + version() + " (" + instruction_set() + ", " + build + ")";
+}
+
+int run_program(const char* program, const std::function<int()>& body) {
+  // One line, whatever the message holds: it may quote a file.
+  const auto report = [&](std::string what) {
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    std::cout.flush();
+    std::cerr << program << ": " << what << "\n";
+  };
+  try {
+    return body();
+  } catch (const UsageError& error) {
+    report(error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    report("out of memory");
+    return 1;
+  } catch (const std::exception& error) {
+    report(error.what());
+    return 1;
+  }
+}
+
+}  // namespace adjoint::train

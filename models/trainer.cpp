@@ -1,0 +1,260 @@
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/ops.h>
+#include <adjoint/core/random.h>
+#include <adjoint/models/trainer.h>
+#include <adjoint/optim/clip.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+
+namespace adjoint::models {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Steps whose time counts for the speed: a second or so of a small model.
+constexpr size_t kSpeedWindow = 32;
+
+// A step's streams are its own, however many numbers a model draws.
+constexpr int kStreamBits = 32;
+
+void seed_step(uint64_t seed, int64_t step) {
+  default_generator().set_state(seed, static_cast<uint64_t>(step + 1) << kStreamBits);
+}
+
+// Lines appended to a file, each handed to the system at once: a kill loses none.
+class MetricsFile {
+ public:
+  explicit MetricsFile(const std::string& path)
+      : path_(path), out_(path, std::ios::binary | std::ios::app) {
+    check<IoError>(out_.good(), path_, ": cannot be opened for writing");
+  }
+  void append(const StepReport& report) {
+    out_ << report.to_json().dump() + "\n" << std::flush;
+    check<IoError>(out_.good(), path_, ": cannot be written to; is the disk full?");
+  }
+
+ private:
+  std::string path_;
+  std::ofstream out_;
+};
+
+class NonfiniteObserver : public nn::CallObserver {
+ public:
+  NonfiniteObserver() : outer_(nn::set_call_observer(this)) {}
+  ~NonfiniteObserver() override { nn::set_call_observer(outer_); }
+  NonfiniteObserver(const NonfiniteObserver&) = delete;
+  NonfiniteObserver& operator=(const NonfiniteObserver&) = delete;
+
+  void on_enter(const nn::ModuleBase&, std::span<const Tensor>) override {}
+  void on_exit(const nn::ModuleBase&, std::span<const Tensor>,
+               std::span<const Tensor> outputs) override {
+    if (first_) return;
+    for (const Tensor& x : outputs) {
+      const bool real = x.defined() && is_floating_point(x.dtype());
+      if (real && !all_finite(x)) first_ = nn::current_module_path();
+      if (first_) return;
+    }
+  }
+  const std::optional<std::string>& first() const { return first_; }
+
+ private:
+  nn::CallObserver* outer_;
+  std::optional<std::string> first_;
+};
+
+}  // namespace
+
+std::optional<std::string> first_nonfinite_module(const std::function<void()>& forward) {
+  const NonfiniteObserver observer;
+  forward();
+  return observer.first();
+}
+
+Json StepReport::to_json() const {
+  // JSON has no NaN; nothing that is not finite gets here but a validation loss.
+  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(); };
+  Json line = Json::object({{"step", step},
+                            {"train_loss", number(train_loss)},
+                            {"lr", number(lr)},
+                            {"grad_norm", number(grad_norm)},
+                            {"tokens_per_second", number(tokens_per_second)}});
+  if (val_loss) line["val_loss"] = number(*val_loss);
+  return line;
+}
+
+StepReport StepReport::from_json(const Json& line) {
+  StepReport report;
+  report.step = line.get<int64_t>("step");
+  report.train_loss = line.get<double>("train_loss");
+  report.lr = line.get<double>("lr");
+  report.grad_norm = line.get<double>("grad_norm");
+  report.tokens_per_second = line.get<double>("tokens_per_second");
+  return report;
+}
+
+Trainer::Trainer(TrainingTask& task, optim::Optimizer& optimizer, const optim::Schedule& schedule,
+                 const TrainerOptions& options, std::string run, Json identity, Json about)
+    : task_(task),
+      optimizer_(optimizer),
+      schedule_(schedule),
+      options_(options),
+      run_(std::move(run)),
+      slots_(optimizer.slots()) {
+  const auto at_least = [](const char* field, auto value, auto least) {
+    check<ConfigError>(value >= least, "TrainerOptions: ", field, " is ", value,
+                       "; expected at least ", least);
+  };
+  at_least("steps", options.steps, 1);
+  at_least("grad_clip", options.grad_clip, 0.0);
+  at_least("eval_every", options.eval_every, 0);
+  at_least("save_every", options.save_every, 0);
+  at_least("keep", options.keep, 2);
+  at_least("max_seconds", options.max_seconds, 0.0);
+  check<ConfigError>(options.steps < (int64_t{1} << kStreamBits), "TrainerOptions: steps is ",
+                     options.steps, "; expected below 2^", kStreamBits);
+  nn::check_members(task.model());
+  state_.identity = std::move(identity);
+  state_.about = std::move(about);
+}
+
+void Trainer::resume(const std::string& checkpoint) {
+  const TrainingState saved = TrainingState::from_json(Json::load(checkpoint + "/state.json"));
+  check_identity(saved.identity, state_.identity, checkpoint);
+  check<IoError>(saved.step <= options_.steps, checkpoint, "/state.json: step is ", saved.step,
+                 "; expected at most ", options_.steps);
+  load_checkpoint(checkpoint, task_.model(), optimizer_);
+  state_.step = saved.step;
+  state_.best_loss = saved.best_loss;
+  state_.best_step = saved.best_step;
+  state_.pending = saved.pending;
+  // The line of a step whose validation is still to come is still to come too.
+  cut_metrics(run_ + "/metrics.jsonl", saved.pending.is_null() ? saved.step : saved.step - 1);
+}
+
+TrainingEnd Trainer::run(const TrainerEvents& events) {
+  if (state_.step >= options_.steps && state_.pending.is_null()) return TrainingEnd::was_finished;
+  io::create_directories(run_);
+  MetricsFile metrics(run_ + "/metrics.jsonl");
+  const Clock::time_point start = Clock::now();
+  const auto due = [&](int64_t every) { return every > 0 && state_.step % every == 0; };
+  task_.model().train();
+  while (true) {
+    const bool again = !state_.pending.is_null();
+    StepReport report = again ? StepReport::from_json(state_.pending) : one_step();
+    const bool last = state_.step == options_.steps;
+    if (again || last || due(options_.eval_every)) {
+      const bool whole = validate(report, events);
+      state_.pending = whole ? Json() : report.to_json();
+      if (!whole) {
+        save(events);
+        return TrainingEnd::stopped;
+      }
+    }
+    metrics.append(report);
+    if (events.on_step) events.on_step(report);
+    const bool stopped = !last && events.stop && events.stop();
+    const bool late =
+        !last && options_.max_seconds > 0 && seconds_since(start) >= options_.max_seconds;
+    if (last || stopped || late || due(options_.save_every)) save(events);
+    if (last) return TrainingEnd::finished;
+    if (stopped) return TrainingEnd::stopped;
+    if (late) return TrainingEnd::out_of_time;
+  }
+}
+
+StepReport Trainer::one_step() {
+  const Clock::time_point start = Clock::now();
+  StepReport report;
+  report.lr = schedule_.lr(state_.step);
+  seed_step(options_.seed, state_.step);
+  {
+    const Tensor loss = task_.loss(state_.step);
+    loss.backward();
+    report.train_loss = loss.item();
+  }
+  report.grad_norm = optim::grad_norm(slots_);
+  check_finite(report.train_loss, report.grad_norm);
+  if (options_.grad_clip > 0 && report.grad_norm > options_.grad_clip) {
+    // The factor of torch.nn.utils.clip_grad_norm_.
+    optimizer_.scale_gradients_once(options_.grad_clip / (report.grad_norm + 1e-6));
+  }
+  optimizer_.set_lr(report.lr);
+  optimizer_.step();
+  optimizer_.zero_grad();
+  report.step = ++state_.step;
+  measure_speed(seconds_since(start));
+  report.tokens_per_second = tokens_per_second();
+  return report;
+}
+
+void Trainer::check_finite(double loss, double norm) {
+  if (std::isfinite(loss) && std::isfinite(norm)) return;
+  std::string where;
+  seed_step(options_.seed, state_.step);
+  const auto module = first_nonfinite_module([&] {
+    const NoGrad no_grad;
+    task_.loss(state_.step);
+  });
+  if (module) {
+    where = "; it first appears in the output of " + *module;
+  } else if (!std::isfinite(loss)) {
+    where = "; every module's output is finite, so it comes from the loss itself";
+  } else {
+    const auto bad = std::find_if(slots_.begin(), slots_.end(), [](const NamedSlot& s) {
+      return s.slot->grad().defined() && !all_finite(s.slot->grad());
+    });
+    where = bad == slots_.end() ? "; each gradient is finite, their squares overflow"
+                                : "; the loss is finite, the gradient of " + bad->name + " is not";
+  }
+  const std::string what = std::isfinite(loss) ? "the norm of the gradients is " +
+                                                     std::to_string(norm)
+                                               : "the loss is " + std::to_string(loss);
+  optimizer_.zero_grad();
+  fail<DivergenceError>("training: ", what, " at step ", state_.step + 1, where,
+                        "; the weights were not touched and the last checkpoint in ", run_,
+                        " is good: try a lower --lr, a longer --warmup or a smaller --grad-clip");
+}
+
+// False where it was stopped.
+bool Trainer::validate(StepReport& report, const TrainerEvents& events) {
+  const NoGrad no_grad;
+  const std::function<bool()> never = [] { return false; };
+  task_.model().eval();
+  report.val_loss = task_.validation_loss(events.stop ? events.stop : never);
+  task_.model().train();
+  if (!report.val_loss) return false;
+  const double loss = *report.val_loss;
+  if (std::isfinite(loss) && (!state_.best_loss || loss < *state_.best_loss)) {
+    state_.best_loss = loss;
+    state_.best_step = state_.step;
+  }
+  return true;
+}
+
+void Trainer::save(const TrainerEvents& events) {
+  const std::string path = save_checkpoint(
+      run_, state_, task_.model(), optimizer_,
+      [this](io::AtomicDirectory& folder) { task_.add_files(folder); }, options_.keep);
+  if (events.on_save) events.on_save(path, state_.step);
+}
+
+void Trainer::measure_speed(double seconds) {
+  step_seconds_.push_back(seconds);
+  if (step_seconds_.size() > kSpeedWindow) step_seconds_.pop_front();
+}
+
+double Trainer::tokens_per_second() const {
+  const double total = std::accumulate(step_seconds_.begin(), step_seconds_.end(), 0.0);
+  const double tokens = static_cast<double>(task_.tokens_per_step());
+  return total > 0 ? tokens * static_cast<double>(step_seconds_.size()) / total : 0;
+}
+
+}  // namespace adjoint::models

@@ -1,0 +1,132 @@
+// The training loop: what every training program shares, and nothing that is printed.
+//
+// A task says what is learnt; the trainer turns losses into steps, measures, saves, resumes, and
+// stops before a loss or gradient that is not finite reaches the weights.
+//
+// Everything a step does is a function of the run's seed and the number of the step (the trainer
+// sets the thread's generator to {seed, (step + 1) 2^32} before each), so a run that was killed and
+// resumed ends with the same bits as one that was not.
+#pragma once
+
+#include <adjoint/core/error.h>
+#include <adjoint/core/json.h>
+#include <adjoint/core/tensor.h>
+#include <adjoint/models/checkpoint.h>
+#include <adjoint/nn/module.h>
+#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/schedule.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace adjoint::models {
+
+// A loss or a gradient that is NaN or infinite: training cannot go on.
+class DivergenceError : public Error {
+ public:
+  using Error::Error;
+};
+
+// What is learnt.
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+
+  virtual nn::ModuleBase& model() = 0;
+  // The loss of the batch of this step (from 0), recorded, one element. A function of the step and
+  // of the default generator alone.
+  virtual Tensor loss(int64_t step) = 0;
+  // The loss over the whole validation part, in order; NaN or infinite where it is. The model is in
+  // eval mode and nothing is recorded. `stop` may end it early, with nothing; it is made again when
+  // the run goes on.
+  virtual std::optional<double> validation_loss(const std::function<bool()>& stop) = 0;
+  // What a step reads, for the tokens a second.
+  virtual int64_t tokens_per_step() const = 0;
+  // The files beside the weights: config.json, tokenizer.json.
+  virtual void add_files(io::AtomicDirectory& folder) = 0;
+};
+
+struct TrainerOptions {
+  int64_t steps = 1000;
+  double grad_clip = 1.0;    // by the norm of all gradients; 0 for none
+  int64_t eval_every = 250;  // steps; 0: only at the end
+  int64_t save_every = 250;  // steps; 0: only at the end
+  int64_t keep = 2;          // checkpoints, at least 2
+  double max_seconds = 0;    // of this call of run(); 0: no limit
+  uint64_t seed = 0;
+};
+
+// A line of metrics.jsonl.
+struct StepReport {
+  int64_t step = 0;           // steps made, this one included
+  double train_loss = 0;      // of this step's batch, before it
+  double lr = 0;              // of this step
+  double grad_norm = 0;       // before clipping
+  double tokens_per_second = 0;  // over the last steps, without validation and saving
+  std::optional<double> val_loss = {};
+
+  Json to_json() const;
+  static StepReport from_json(const Json& line);
+};
+
+// What an observer may want to know; each may be empty. Exceptions end the training.
+struct TrainerEvents {
+  std::function<void(const StepReport&)> on_step;
+  // A new checkpoint is on the disk.
+  std::function<void(const std::string& path, int64_t step)> on_save;
+  // After each step; true ends the training with a checkpoint.
+  std::function<bool()> stop;
+};
+
+enum class TrainingEnd {
+  finished,      // all steps were made
+  stopped,       // stop() said so
+  out_of_time,   // max_seconds passed
+  was_finished,  // there was nothing left to do
+};
+
+class Trainer {
+ public:
+  // All must outlive the trainer. `identity` is what must not change between the parts of a run.
+  // ConfigError for options out of range.
+  Trainer(TrainingTask& task, optim::Optimizer& optimizer, const optim::Schedule& schedule,
+          const TrainerOptions& options, std::string run, Json identity, Json about = Json::object());
+
+  // Reads a checkpoint of this run into model and optimizer, and cuts metrics.jsonl back to it.
+  // ConfigError where the identity is another; IoError where it is damaged.
+  void resume(const std::string& checkpoint);
+
+  // Trains, writing metrics.jsonl and checkpoints into the run's folder; always ends with a
+  // checkpoint, unless it throws. DivergenceError leaves weights and checkpoints as they were.
+  TrainingEnd run(const TrainerEvents& events = {});
+
+  int64_t step() const { return state_.step; }
+  const TrainingState& state() const { return state_; }
+
+ private:
+  StepReport one_step();
+  bool validate(StepReport& report, const TrainerEvents& events);
+  void save(const TrainerEvents& events);
+  void check_finite(double loss, double norm);
+  void measure_speed(double seconds);
+  double tokens_per_second() const;
+
+  TrainingTask& task_;
+  optim::Optimizer& optimizer_;
+  const optim::Schedule& schedule_;
+  TrainerOptions options_;
+  std::string run_;
+  TrainingState state_;
+  std::vector<NamedSlot> slots_;
+  std::deque<double> step_seconds_;
+};
+
+// The path of the first module, in the order of a run of `forward`, whose output is not finite, or
+// nothing. Modules are found by their calls on this thread.
+std::optional<std::string> first_nonfinite_module(const std::function<void()>& forward);
+
+}  // namespace adjoint::models
