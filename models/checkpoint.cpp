@@ -90,8 +90,7 @@ std::optional<Difference> first_difference(const Json& saved, const Json& curren
   for (const std::string& key : keys) {
     const Json* a = saved.find(key);
     const Json* b = current.find(key);
-    auto difference =
-        first_difference(a ? *a : none, b ? *b : none, joined_path(path, key));
+    auto difference = first_difference(a ? *a : none, b ? *b : none, joined_path(path, key));
     if (difference) return difference;
   }
   return std::nullopt;
@@ -191,9 +190,8 @@ void write_weights(io::AtomicDirectory& folder, const nn::ModuleBase& model) {
   const nn::StateDict state = model.state_dict();
   SafetensorsMetadata metadata = {{"format", "pt"}};
   metadata.insert(state.aliases.begin(), state.aliases.end());
-  folder.write("model.safetensors", [&](io::FileSink& out) {
-    save_safetensors(out, state.to_map(), metadata);
-  });
+  folder.write("model.safetensors",
+               [&](io::FileSink& out) { save_safetensors(out, state.to_map(), metadata); });
 }
 
 void load_weights(const std::string& file, nn::ModuleBase& model) {

@@ -110,8 +110,7 @@ void SamplingOptions::validate() const {
                      "; expected above 0 and at most 1");
 }
 
-Token sample(std::span<const double> logits, const SamplingOptions& options,
-             Generator& generator) {
+Token sample(std::span<const double> logits, const SamplingOptions& options, Generator& generator) {
   options.validate();
   check(!logits.empty(), "sample: no logits; expected one a token");
   for (const double logit : logits) check(!std::isnan(logit), "sample: a logit is NaN");
@@ -152,9 +151,9 @@ void generate(Gpt& model, std::span<const Token> prompt, const GenerationOptions
 std::string generate_text(Gpt& model, const data::CharTokenizer& tokenizer, std::string_view prompt,
                           const GenerationOptions& options,
                           const std::function<void(std::string_view)>& on_text) {
-  check<ConfigError>(tokenizer.vocab_size() <= model.config().vocab_size, "generate: the tokenizer ",
-                     "has ", tokenizer.vocab_size(), " tokens; the model knows ",
-                     model.config().vocab_size);
+  check<ConfigError>(tokenizer.vocab_size() <= model.config().vocab_size,
+                     "generate: the tokenizer ", "has ", tokenizer.vocab_size(),
+                     " tokens; the model knows ", model.config().vocab_size);
   for (const std::string& stop : options.stop) {
     check<ConfigError>(!stop.empty(), "generate: a stop string is empty");
   }

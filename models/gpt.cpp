@@ -210,8 +210,9 @@ void Gpt::members(nn::Visitor& v) {
 }
 
 std::string Gpt::describe() const {
-  return "n_layer=" + std::to_string(config_.n_layer) + ", n_head=" +
-         std::to_string(config_.n_head) + ", n_embd=" + std::to_string(config_.n_embd) +
+  return "n_layer=" + std::to_string(config_.n_layer) +
+         ", n_head=" + std::to_string(config_.n_head) +
+         ", n_embd=" + std::to_string(config_.n_embd) +
          ", block_size=" + std::to_string(config_.block_size) +
          ", vocab_size=" + std::to_string(config_.vocab_size);
 }

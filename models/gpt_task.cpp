@@ -22,8 +22,8 @@ std::optional<double> mean_loss(const Gpt& model, std::span<const data::Token> t
   for (int64_t i = 0; i < batches.size(); ++i) {
     if (stop && stop()) return std::nullopt;
     const data::Batch batch = batches.at(i);
-    sum += model.loss(batch.inputs, batch.targets).item() *
-           static_cast<double>(batch.targets.numel());
+    sum +=
+        model.loss(batch.inputs, batch.targets).item() * static_cast<double>(batch.targets.numel());
   }
   return sum / static_cast<double>(batches.targets());
 }

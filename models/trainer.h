@@ -62,10 +62,10 @@ struct TrainerOptions {
 
 // A line of metrics.jsonl.
 struct StepReport {
-  int64_t step = 0;           // steps made, this one included
-  double train_loss = 0;      // of this step's batch, before it
-  double lr = 0;              // of this step
-  double grad_norm = 0;       // before clipping
+  int64_t step = 0;              // steps made, this one included
+  double train_loss = 0;         // of this step's batch, before it
+  double lr = 0;                 // of this step
+  double grad_norm = 0;          // before clipping
   double tokens_per_second = 0;  // over the last steps, without validation and saving
   std::optional<double> val_loss = {};
 
@@ -94,7 +94,8 @@ class Trainer {
   // All must outlive the trainer. `identity` is what must not change between the parts of a run.
   // ConfigError for options out of range.
   Trainer(TrainingTask& task, optim::Optimizer& optimizer, const optim::Schedule& schedule,
-          const TrainerOptions& options, std::string run, Json identity, Json about = Json::object());
+          const TrainerOptions& options, std::string run, Json identity,
+          Json about = Json::object());
 
   // Reads a checkpoint of this run into model and optimizer, and cuts metrics.jsonl back to it.
   // ConfigError where the identity is another; IoError where it is damaged.

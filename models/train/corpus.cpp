@@ -28,8 +28,8 @@ LearningText load_text(const TrainSettings& settings) {
     held_out = file_count(examined.files().size()) + " of their own";
   } else if (settings.val_split == "files" ||
              (settings.val_split == "auto" && corpus.files().size() >= kManyFiles)) {
-    text.split = data::split_files(corpus, static_cast<uint64_t>(settings.seed),
-                                   settings.val_fraction);
+    text.split =
+        data::split_files(corpus, static_cast<uint64_t>(settings.seed), settings.val_fraction);
     held_out = file_count(text.split.validation_files.size()) + ", whole";
   } else {
     text.split = data::split_tail(corpus, settings.val_fraction);

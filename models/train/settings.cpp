@@ -34,8 +34,8 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 1, .most = 1 << 20});
   table.add("lr", &s.lr, "X", "the highest learning rate (AdamW)",
             {.least = 0, .most = 100, .above_least = true});
-  table.add("min-lr", &s.min_lr, "X",
-            "where the cosine ends; without it a tenth of --lr", {.least = 0});
+  table.add("min-lr", &s.min_lr, "X", "where the cosine ends; without it a tenth of --lr",
+            {.least = 0});
   table.add("warmup", &s.warmup, "N",
             "steps of linear warm-up; without it at most a tenth of --steps", {.least = 0});
   table.add("weight-decay", &s.weight_decay, "X", "of matrices (not of biases and norms)",

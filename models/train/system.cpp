@@ -61,8 +61,9 @@ FolderLock::FolderLock(const std::string& folder)
   check<IoError>(fd_ >= 0, folder, ": cannot be opened: ", std::strerror(errno));
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   ::close(fd_);
-  fail<IoError>(folder, ": another process is training in this folder; wait for it, or give "
-                        "another --out");
+  fail<IoError>(folder,
+                ": another process is training in this folder; wait for it, or give "
+                "another --out");
 }
 
 FolderLock::~FolderLock() { ::close(fd_); }

@@ -107,8 +107,8 @@ models::GptConfig initial_config(const OptionTable& table, GptSettings& s,
   agree("bias", s.bias, config.bias);
   if (!table.given("seq-len")) s.seq_len = config.block_size;
   check<UsageError>(s.seq_len <= config.block_size, "--seq-len: ", s.seq_len,
-                    " is longer than the context of the model in ", s.init, ", ",
-                    config.block_size, "; expected at most that");
+                    " is longer than the context of the model in ", s.init, ", ", config.block_size,
+                    "; expected at most that");
   models::GptConfig result = config;
   result.dropout = s.dropout;
   return result;
@@ -225,10 +225,10 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
     case models::TrainingEnd::finished:
       if (!s.quiet) {
         progress.message("done: " + s.out + "/" + models::checkpoint_name(state.step) +
-                         (state.best_loss ? ", best validation loss " +
-                                                std::to_string(*state.best_loss) + " at step " +
-                                                std::to_string(state.best_step)
-                                          : ""));
+                         (state.best_loss
+                              ? ", best validation loss " + std::to_string(*state.best_loss) +
+                                    " at step " + std::to_string(state.best_step)
+                              : ""));
       }
       return 0;
     case models::TrainingEnd::out_of_time:
@@ -250,12 +250,10 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
   const std::optional<std::string> checkpoint = checkpoint_to_resume(s);
 
   const data::TextSplit& split = session.text.split;
-  models::GptTask task(*session.model, *session.tokenizer,
-                       session.tokenizer->encode(split.train, "--data"),
-                       session.tokenizer->encode(split.validation, "validation text"),
-                       {.batch_size = s.batch_size,
-                        .seq_len = s.seq_len,
-                        .seed = static_cast<uint64_t>(s.seed)});
+  models::GptTask task(
+      *session.model, *session.tokenizer, session.tokenizer->encode(split.train, "--data"),
+      session.tokenizer->encode(split.validation, "validation text"),
+      {.batch_size = s.batch_size, .seq_len = s.seq_len, .seed = static_cast<uint64_t>(s.seed)});
   optim::AdamW optimizer = models::make_gpt_optimizer(
       *session.model,
       {.lr = s.lr, .beta1 = s.beta1, .beta2 = s.beta2, .weight_decay = s.weight_decay});
