@@ -58,7 +58,8 @@ Json GptConfig::to_json() const {
 GptConfig GptConfig::from_json(const Json& json) {
   GptConfig config;
   std::vector<std::string> known;
-  for (const auto& [key, value] : config.to_json().members()) known.push_back(key);
+  const Json fields = config.to_json();
+  for (const auto& [key, value] : fields.members()) known.push_back(key);
   for (const auto& [key, value] : json.members()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto near = nearest(key, known);

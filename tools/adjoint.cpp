@@ -1,0 +1,72 @@
+// adjoint: the command line for models on disk.
+#include <adjoint/core/error.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "models/support/nearest.h"
+#include "models/train/option_table.h"
+#include "tools/commands.h"
+
+namespace adjoint::tools {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*run)(const Arguments& arguments);
+};
+
+constexpr std::array kCommands = {
+    Command{"eval", "the loss of a model over a whole text, in order", &command_eval},
+    Command{"generate", "text from a model", &command_generate},
+    Command{"inspect", "names, shapes and parameters of a model, by group", &command_inspect},
+};
+
+std::string help() {
+  std::string text = "usage: adjoint COMMAND [OPTION...]\n\nCommands:\n";
+  for (const Command& command : kCommands) {
+    std::string name = command.name;
+    name.resize(12, ' ');
+    text += "  " + name + command.summary + "\n";
+  }
+  return text +
+         "\nadjoint COMMAND --help lists its options. Exit status: 0 done, 1 an error, 2 a "
+         "command\n"
+         "line that makes no sense.\n";
+}
+
+int run(const Arguments& arguments) {
+  if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
+    std::cout << help();
+    return 0;
+  }
+  if (!arguments.empty() && arguments[0] == "--version") {
+    std::cout << train::version_line("adjoint") << "\n";
+    return 0;
+  }
+  check<train::UsageError>(!arguments.empty(),
+                           "no command; expected one of eval, generate, inspect; see --help");
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (arguments[0] == command.name) {
+      return command.run(Arguments(arguments.begin() + 1, arguments.end()));
+    }
+    names.emplace_back(command.name);
+  }
+  const auto near = models::nearest(arguments[0], names);
+  fail<train::UsageError>("unknown command '", arguments[0], "'",
+                          near ? "; did you mean '" + *near + "'?" : "; see --help");
+}
+
+}  // namespace
+}  // namespace adjoint::tools
+
+int main(int argc, char** argv) {
+  return adjoint::train::run_program("adjoint", [&] {
+    return adjoint::tools::run({argv + 1, argv + argc});
+  });
+}
