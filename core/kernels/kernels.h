@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/attention.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/fused_optimizer.h"
@@ -30,6 +31,7 @@ namespace adjoint::kernels {
   X(SoftmaxTable, softmax)                 \
   X(NormTable, norm)                       \
   X(LossTable, loss)                       \
+  X(AttentionTable, attention)             \
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \
   X(FusedOptimizerTable, fused_optimizer)

@@ -1,74 +1,250 @@
-// Scaled dot-product attention.
-#include <adjoint/core/autograd.h>
-#include <adjoint/core/error.h>
+// Attention.
+#include <adjoint/core/functional.h>
 #include <adjoint/core/ops.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/autograd/op.h"
+#include "core/ops/composed.h"
+#include "core/ops/loops.h"
 
 namespace adjoint {
 namespace {
 
-constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+// What a call is, beside its tensors.
+struct Settings {
+  Shape batch;
+  double scale, dropout_p;
+  bool causal, has_mask;
+  kernels::RandomKey key;  // of the dropout
+};
 
-void check_arguments(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v,
-                     const AttentionOptions& options) {
-  for (int i = 0; i < 3; ++i) op.check_floating(i);
-  op.check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, "query ", q.shape(), ", key ", k.shape(),
-           ", value ", v.shape(), "; expected at least (L, E), (S, E) and (S, Ev)");
-  op.check(q.size(-1) == k.size(-1), "query ", q.shape(), " and key ", k.shape(),
-           " differ in their last size; expected equal ones");
-  op.check(k.size(-2) == v.size(-2), "key ", k.shape(), " and value ", v.shape(),
-           " differ in their number of keys; expected equal ones");
-  op.check<Error>(!(options.is_causal && options.mask.defined()),
-                  "is_causal with a mask; expected one of them");
-  op.check<Error>(options.dropout_p >= 0 && options.dropout_p <= 1, "dropout_p is ",
-                  options.dropout_p, "; expected a value in [0, 1]");
-  if (!options.mask.defined()) return;
-  op.check<DTypeError>(
-      options.mask.dtype() == DType::boolean || is_floating_point(options.mask.dtype()),
-      "mask of dtype ", options.mask.dtype(), "; expected bool or a floating dtype");
+Shape batch_of(const Tensor& x) { return Shape(x.shape().span().first(x.dim() - 2)); }
+
+Shape matrices_shape(const Shape& batch, int64_t rows, int64_t columns) {
+  Shape shape = batch;
+  shape.push_back(rows);
+  shape.push_back(columns);
+  return shape;
 }
 
-// -infinity where a key takes no part.
-Tensor masked_scores(const Tensor& scores, const AttentionOptions& options) {
-  if (options.is_causal) {
-    const Tensor seen = tril(ones({scores.size(-2), scores.size(-1)}, DType::boolean));
-    return masked_fill(scores, seen == false, kMinusInfinity);
+// The batch that query, key and value broadcast to.
+Shape check_attention(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v,
+                      const AttentionOptions& options) {
+  op.check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, "shapes ", q.shape(), ", ", k.shape(),
+           " and ", v.shape(), "; expected (..., L, E), (..., S, E) and (..., S, Ev)");
+  op.check(q.size(-1) == k.size(-1), "query of shape ", q.shape(), " and key of shape ", k.shape(),
+           " differ in width; expected (..., L, E) and (..., S, E)");
+  op.check(k.size(-2) == v.size(-2), "key of shape ", k.shape(), " and value of shape ", v.shape(),
+           " differ in length; expected (..., S, E) and (..., S, Ev)");
+  const Shape batch = broadcast_shapes(
+      op.name(), broadcast_shapes(op.name(), batch_of(q), batch_of(k)), batch_of(v));
+  const Tensor& mask = options.mask;
+  if (mask.defined()) {
+    op.check<ConfigError>(!options.is_causal, "both a mask and is_causal; expected one of them");
+    op.check<DTypeError>(mask.dtype() == DType::boolean || is_floating_point(mask.dtype()),
+                         "mask of dtype ", mask.dtype(),
+                         "; expected bool (true takes part) or a floating dtype (added)");
+    const Shape full = matrices_shape(batch, q.size(-2), k.size(-2));
+    op.check(broadcast_shapes(op.name(), mask.shape(), full) == full, "mask of shape ",
+             mask.shape(), "; expected one that broadcasts to ", full);
   }
-  if (!options.mask.defined()) return scores;
-  if (options.mask.dtype() == DType::boolean) {
-    return where(options.mask, scores, kMinusInfinity);
+  op.check<ConfigError>(options.dropout_p >= 0 && options.dropout_p <= 1, "dropout_p is ",
+                        options.dropout_p, "; expected a value in [0, 1]");
+  return batch;
+}
+
+// An empty (batch..., rows, columns) whose dimensions lie in memory in the order of x's, the last
+// one innermost.
+Tensor empty_like_layout(const Tensor& x, const Shape& shape) {
+  const int rank = shape.rank();
+  int order[kMaxDims] = {};
+  for (int i = 0; i < rank; ++i) order[i] = i;
+  bool follows = x.dim() == rank;
+  for (int i = 0; follows && i + 1 < rank; ++i) {
+    follows = x.shape()[i] == shape[i] && x.strides()[i] > 0;
   }
-  return scores + options.mask;
+  if (follows) {
+    std::stable_sort(order, order + rank - 1,
+                     [&x](int a, int b) { return x.strides()[a] > x.strides()[b]; });
+  }
+  Shape in_memory;
+  for (int i = 0; i < rank; ++i) in_memory.push_back(shape[order[i]]);
+  const Tensor packed = make_empty("scaled_dot_product_attention", in_memory, x.dtype());
+  const Strides packed_strides = contiguous_strides(in_memory);
+  Strides strides = Strides::filled(rank, 0);
+  for (int i = 0; i < rank; ++i) strides[order[i]] = packed_strides[i];
+  return make_view(packed, shape, strides, 0);
+}
+
+// x as the kernel sees it, broadcast to the batch; also to the given rows and columns.
+kernels::Matrices matrices(const Tensor& x, const Shape& batch) {
+  kernels::Matrices m{};
+  if (!x.defined()) return m;
+  const auto stride = [&x](int from_end) -> int64_t {
+    const int d = x.dim() - from_end;
+    return d < 0 || x.shape()[d] == 1 ? 0 : x.strides()[d];
+  };
+  m.data = x.impl()->bytes();
+  m.row = stride(2);
+  m.col = x.dim() >= 1 && x.shape().back() == 1 ? 1 : stride(1);
+  for (int i = 0; i < batch.rank(); ++i) m.batch[i] = stride(batch.rank() - i + 2);
+  return m;
+}
+
+uint32_t threshold_of(double p) { return static_cast<uint32_t>(std::floor(p * 0x1p32)); }
+
+kernels::Attention attention_of(const Settings& s, const Tensor& q, const Tensor& k,
+                                const Tensor& v, const Tensor& mask) {
+  kernels::Attention op{};
+  op.l = q.size(-2);
+  op.s = k.size(-2);
+  op.e = q.size(-1);
+  op.ev = v.size(-1);
+  op.batch_rank = s.batch.rank();
+  std::copy(s.batch.begin(), s.batch.end(), op.batch);
+  op.scale = s.scale;
+  op.causal = s.causal;
+  op.q = matrices(q, s.batch);
+  op.k = matrices(k, s.batch);
+  op.v = matrices(v, s.batch);
+  op.mask_kind = !mask.defined()                  ? kernels::MaskKind::none
+                 : mask.dtype() == DType::boolean ? kernels::MaskKind::boolean
+                                                  : kernels::MaskKind::additive;
+  op.mask = matrices(mask, s.batch);
+  if (mask.defined() && mask.dim() >= 1 && mask.shape().back() == 1 && op.s != 1) op.mask.col = 0;
+  op.has_dropout = s.dropout_p > 0;
+  op.dropout = {s.key, threshold_of(s.dropout_p), 1 / (1 - s.dropout_p)};
+  return op;
+}
+
+struct AttentionSaved {
+  SavedTensor q, k, v, mask, out;
+  Tensor logsumexp;  // made here and never seen by anybody else
+  Settings settings;
+};
+
+// As if the four had been written out: differentiable again, with the same dropout.
+Grads recorded_gradients(const AttentionSaved& s, const Tensor& dy) {
+  const Settings& settings = s.settings;
+  const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+    Generator generator(settings.key.seed, settings.key.stream);
+    return {composed::scaled_dot_product_attention(in[0], in[1], in[2],
+                                                   {.mask = in[3],
+                                                    .dropout_p = settings.dropout_p,
+                                                    .is_causal = settings.causal,
+                                                    .scale = settings.scale,
+                                                    .generator = &generator})};
+  };
+  return Grads(
+      vjp(definition, {*s.q, *s.k, *s.v, settings.has_mask ? *s.mask : Tensor()}, {dy}).second);
+}
+
+Grads fused_gradients(const AttentionSaved& s, const Backward& b) {
+  const Tensor q = *s.q, k = *s.k, v = *s.v, mask = s.settings.has_mask ? *s.mask : Tensor();
+  const Shape& batch = s.settings.batch;
+  const int64_t l = q.size(-2), keys = k.size(-2);
+  Tensor dy = b.dy(0), dq, dk, dv, dmask;
+  if (dy.strides().back() != 1) dy = clone(dy);
+  const Tensor out = *s.out;
+  kernels::Attention op = attention_of(s.settings, q, k, v, mask);
+  op.out = matrices(out, batch);
+  op.dout = matrices(dy, batch);
+  op.logsumexp = s.logsumexp.impl()->bytes();
+  if (b.needs(0)) dq = empty_like_layout(q, matrices_shape(batch, l, q.size(-1)));
+  if (b.needs(1)) dk = empty_like_layout(k, matrices_shape(batch, keys, q.size(-1)));
+  if (b.needs(2)) dv = empty_like_layout(v, matrices_shape(batch, keys, v.size(-1)));
+  if (s.settings.has_mask && b.needs(3)) {
+    dmask = make_empty("scaled_dot_product_attention", matrices_shape(batch, l, keys), q.dtype());
+  }
+  op.dq = matrices(dq, batch);
+  op.dk = matrices(dk, batch);
+  op.dv = matrices(dv, batch);
+  op.dmask = matrices(dmask, batch);
+  kernel_table().attention.backward[static_cast<int>(q.dtype())](KernelScope(), op);
+  return {dq, dk, dv, dmask};
+}
+
+Tensor in_dtype(const Tensor& x, DType dtype) {
+  return x.defined() && x.dtype() != DType::boolean ? to(x, dtype) : x;
 }
 
 }  // namespace
 
-// y = softmax(q k^T scale + mask) v, composed: each part records itself.
+// P = softmax(S) with S = scale q k^T + mask, out = P v;   dv = P^T dout, dP = dout v^T,
+// dS = P (dP - rowsum(dout out)), dq = scale dS k, dk = scale dS^T q, dmask = dS
+//
+// The output's dimensions lie in memory as the query's: where heads were taken from (B, T, H, E) by
+// transpose(1, 2), transposing back and reshaping to (B, T, C) is a view.
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const AttentionOptions& options) {
-  {
-    const Op op("scaled_dot_product_attention", {query, key, value});
-    check_arguments(op, query, key, value, options);
+  const Op op("scaled_dot_product_attention", {query, key, value, optional_input(options.mask)},
+              {{"dropout_p", options.dropout_p}, {"is_causal", options.is_causal}});
+  const Shape batch = check_attention(op, query, key, value, options);
+  const DType dtype = promote(promote(query.dtype(), key.dtype()), value.dtype());
+  op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
+                       "; expected a floating dtype");
+  const Tensor& mask = options.mask;
+  const bool mask_fits = !mask.defined() || mask.dtype() == DType::boolean || mask.dtype() == dtype;
+  if (query.dtype() != dtype || key.dtype() != dtype || value.dtype() != dtype || !mask_fits) {
+    AttentionOptions cast = options;
+    cast.mask = in_dtype(mask, dtype);
+    return scaled_dot_product_attention(to(query, dtype), to(key, dtype), to(value, dtype), cast);
   }
-  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
-  Tensor scores = masked_scores(matmul(query, transpose(key, -2, -1)) * scale, options);
-  Tensor probabilities;
-  if (options.mask.defined() && scores.size(-1) > 0) {
-    // A row without any key would be 0 / 0: it gives zeros, and no gradient.
-    const Tensor empty_row = amax(scores.detach(), {-1}, kKeepDim) == kMinusInfinity;
-    probabilities = masked_fill(softmax(masked_fill(scores, empty_row, 0), -1), empty_row, 0);
-  } else {
-    probabilities = softmax(scores, -1);
+  if (std::floor(options.dropout_p * 0x1p32) >= 0x1p32) {  // nothing is kept
+    return composed::scaled_dot_product_attention(query, key, value, options);
   }
+  Settings settings{batch,
+                    options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1)))),
+                    options.dropout_p,
+                    options.is_causal,
+                    mask.defined(),
+                    {}};
   if (options.dropout_p > 0) {
     Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    probabilities = dropout(probabilities, options.dropout_p, true, generator);
+    settings.key = {generator.seed(), generator.next_stream()};
   }
-  return matmul(probabilities, value);
+  const int64_t l = query.size(-2);
+  Tensor y = empty_like_layout(query, matrices_shape(batch, l, value.size(-1)));
+  Tensor logsumexp;
+  kernels::Attention attention = attention_of(settings, query, key, value, mask);
+  attention.out = matrices(y, batch);
+  if (op.recording()) {
+    logsumexp = make_empty(op.name(), {batch.numel(), l}, dtype);
+    attention.logsumexp = logsumexp.impl()->bytes();
+  }
+  kernel_table().attention.forward[static_cast<int>(dtype)](KernelScope(), attention);
+  AttentionSaved saved{
+      op.save(query),    op.save(key), op.save(value), op.save_if(mask.defined(), mask),
+      op.save_output(y), logsumexp,    settings};
+  return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
+    return grad_enabled() ? recorded_gradients(s, b.dy(0)) : fused_gradients(s, b);
+  });
+}
+
+Tensor composed::scaled_dot_product_attention(const Tensor& query, const Tensor& key,
+                                              const Tensor& value,
+                                              const AttentionOptions& options) {
+  const int64_t l = query.size(-2), s = key.size(-2);
+  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1))));
+  Tensor scores = matmul(query, transpose(key, -2, -1)) * scale;
+  if (s == 0) return matmul(scores, value);
+  if (options.is_causal) {
+    scores = where(unsqueeze(arange(l), 1) >= arange(s), scores, -INFINITY);
+  } else if (options.mask.defined() && options.mask.dtype() == DType::boolean) {
+    scores = where(options.mask, scores, -INFINITY);
+  } else if (options.mask.defined()) {
+    scores = scores + options.mask;
+  }
+  // A softmax whose rows of -infinity become zeros.
+  Tensor highest = amax(scores.detach(), {-1}, kKeepDim);
+  highest = where(highest == -INFINITY, 0.0, highest);
+  const Tensor e = exp(scores - highest);
+  const Tensor total = sum(e, {-1}, kKeepDim);
+  const Tensor p = e / where(total == 0.0, 1.0, total);
+  Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
+  return matmul(dropout(p, options.dropout_p, true, generator), value);
 }
 
 }  // namespace adjoint

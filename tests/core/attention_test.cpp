@@ -1,0 +1,260 @@
+#include "core/kernels/kernels.h"
+#include "core/ops/composed.h"
+#include "tests/core/numeric.h"
+#include "tests/golden/network_ops.h"
+
+namespace adjoint {
+namespace {
+
+using namespace numeric;  // NOLINT(google-build-using-namespace)
+
+Function fused(const AttentionOptions& options = {}) {
+  return [options](const std::vector<Tensor>& x) {
+    AttentionOptions o = options;
+    if (x.size() > 3) o.mask = x[3];
+    return scaled_dot_product_attention(x[0], x[1], x[2], o);
+  };
+}
+Function plain(const AttentionOptions& options = {}) {
+  return [options](const std::vector<Tensor>& x) {
+    AttentionOptions o = options;
+    if (x.size() > 3) o.mask = x[3];
+    return composed::scaled_dot_product_attention(x[0], x[1], x[2], o);
+  };
+}
+
+// Values and gradients of the kernel against those of the definition.
+void expect_matches(const AttentionOptions& options, const std::vector<Tensor>& inputs,
+                    double tolerance = 1e-11) {
+  const Tensor expected = plain(options)(inputs);
+  expect_close(fused(options)(inputs), expected, tolerance, "values");
+  const Tensor dy = random(expected.shape(), 9, expected.dtype());
+  const auto got = gradients(fused(options), inputs, dy);
+  const auto want = gradients(plain(options), inputs, dy);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (want[i].defined())
+      expect_close(got[i], want[i], tolerance, "gradient " + std::to_string(i));
+  }
+}
+
+TEST(Attention, MatchesPyTorch) {
+  const Tensor q = wave({2, 2, 4, 3}, 1), k = wave({2, 2, 5, 3}, 2), v = wave({2, 2, 5, 2}, 3);
+  expect_golden(fused(), {q, k, v}, golden::kAttention);
+  expect_golden(fused({.is_causal = true}), {q, k, v}, golden::kAttentionCausal);
+  expect_golden(fused({.mask = wave({2, 1, 4, 5}, 6) > 0.0}), {q, k, v}, golden::kAttentionAllowed);
+  expect_golden(fused({.scale = 0.3}), {q, k, v, wave({4, 5}, 7)}, golden::kAttentionBias);
+}
+
+TEST(Attention, MatchesItsDefinition) {
+  struct Case {
+    Shape batch;
+    int64_t l, s, e, ev;
+  };
+  for (const Case& c : {Case{{}, 3, 4, 2, 5},
+                        {{2}, 1, 70, 16, 16},
+                        {{2, 3}, 65, 65, 8, 8},
+                        {{1, 2}, 130, 300, 20, 33},
+                        {{2}, 300, 130, 32, 16},
+                        {{}, 64, 128, 400, 1},
+                        {{2, 1, 2}, 5, 5, 1, 1}}) {
+    const auto shape = [&](int64_t rows, int64_t columns) {
+      Shape s = c.batch;
+      s.push_back(rows);
+      s.push_back(columns);
+      return s;
+    };
+    const std::vector<Tensor> in{random(shape(c.l, c.e), 1) * 2.0, random(shape(c.s, c.e), 2) * 2.0,
+                                 random(shape(c.s, c.ev), 3)};
+    SCOPED_TRACE(to_string(in[0].shape()) + to_string(in[2].shape()));
+    expect_matches({}, in);
+    expect_matches({.is_causal = true}, in);
+    expect_matches({.scale = -0.7}, in);
+    expect_matches({.mask = random({c.l, c.s}, 4) > -0.2}, in);
+    std::vector<Tensor> with_mask = in;
+    with_mask.push_back(random({c.s}, 5));
+    expect_matches({}, with_mask);
+    with_mask[3] = random(shape(c.l, 1), 5);
+    expect_matches({}, with_mask);
+    std::vector<Tensor> f32;
+    for (const Tensor& x : in) f32.push_back(x.to(DType::f32));
+    expect_matches({.is_causal = true}, f32, 3e-5);
+    expect_matches({.mask = random({c.l, c.s}, 4) > -0.2}, f32, 3e-5);
+  }
+}
+
+TEST(Attention, Gradients) {
+  const std::vector<Tensor> in{random({2, 3, 4}, 1), random({2, 5, 4}, 2), random({2, 5, 3}, 3)};
+  expect_gradients(fused(), in);
+  expect_gradients(fused({.is_causal = true}), in);
+  std::vector<Tensor> with_mask = in;
+  with_mask.push_back(random({2, 1, 5}, 4));
+  expect_gradients(fused(), with_mask);
+}
+
+TEST(Attention, SecondGradients) {
+  const std::vector<Tensor> in{random({2, 2}, 1), random({3, 2}, 2), random({3, 2}, 3)};
+  expect_second_gradients(fused({.is_causal = true}), in);
+  std::vector<Tensor> with_mask = in;
+  with_mask.push_back(random({2, 3}, 4));
+  expect_second_gradients(fused(), with_mask);
+}
+
+TEST(Attention, BroadcastBatches) {
+  expect_matches({}, {random({2, 3, 4, 5}, 1), random({3, 6, 5}, 2), random({2, 1, 6, 4}, 3)});
+  expect_matches({.mask = random({3, 1, 6}, 4) > -0.5},
+                 {random({2, 3, 4, 5}, 1), random({2, 3, 6, 5}, 2), random({2, 3, 6, 4}, 3)});
+}
+
+// Heads out of one packed projection, as GPT makes them.
+TEST(Attention, PackedProjection) {
+  const int64_t b = 2, t = 70, h = 3, e = 8;
+  const Function model = [&](const std::vector<Tensor>& x) {
+    const Tensor qkv = x[0].reshape({b, t, 3, h, e}).permute({2, 0, 3, 1, 4});
+    const Tensor q = select(qkv, 0, 0), k = select(qkv, 0, 1), v = select(qkv, 0, 2);
+    const Tensor y = scaled_dot_product_attention(q, k, v, {.is_causal = true});
+    const Tensor expected = composed::scaled_dot_product_attention(q, k, v, {.is_causal = true});
+    expect_close(y, expected, 1e-12);
+    // (B, H, T, E) to (B, T, C) without a copy.
+    EXPECT_NO_THROW(y.transpose(1, 2).view({b, t, h * e}));
+    return y.transpose(1, 2).reshape({b, t, h * e});
+  };
+  const Function definition = [&](const std::vector<Tensor>& x) {
+    const Tensor qkv = x[0].reshape({b, t, 3, h, e}).permute({2, 0, 3, 1, 4});
+    return composed::scaled_dot_product_attention(select(qkv, 0, 0), select(qkv, 0, 1),
+                                                  select(qkv, 0, 2), {.is_causal = true})
+        .transpose(1, 2)
+        .reshape({b, t, h * e});
+  };
+  const Tensor x = random({b, t, 3 * h * e}, 1), dy = random({b, t, h * e}, 2);
+  expect_close(gradients(model, {x}, dy)[0], gradients(definition, {x}, dy)[0], 1e-11);
+}
+
+TEST(Attention, StridedInputs) {
+  const Tensor q = random({4, 3, 2}, 1).permute({1, 2, 0}),
+               k = random({3, 4, 5}, 2).transpose(1, 2);
+  const Tensor v = slice(random({3, 5, 8}, 3), 2, 0, 8, 2);
+  expect_matches({}, {q, k, v});
+  const Tensor mask = random({5, 2}, 4).transpose(0, 1);
+  expect_matches({.mask = mask > -0.5}, {q, k, v});
+  expect_close(scaled_dot_product_attention(q, k, v, {.mask = mask}),
+               composed::scaled_dot_product_attention(q, k, v, {.mask = mask}), 1e-13);
+  // A gradient whose last stride is not one.
+  expect_gradients(
+      [](const std::vector<Tensor>& x) {
+        return scaled_dot_product_attention(x[0], x[1], x[2]).transpose(1, 2);
+      },
+      {q, k, v});
+}
+
+TEST(Attention, RowsWithoutKeysAreZero) {
+  const Tensor q = random({3, 4}, 1), k = random({5, 4}, 2), v = random({5, 2}, 3);
+  const Tensor allowed = tensor<double>({1, 0, 1}, {3, 1}) > 0.0;
+  const Tensor bias = where(allowed, zeros({3, 5}, DType::f64), -INFINITY);
+  for (const Tensor& mask : {allowed, bias}) {
+    const AttentionOptions options{.mask = mask};
+    const Tensor y = scaled_dot_product_attention(q, k, v, options);
+    expect_close(select(y, 0, 1), zeros({2}, DType::f64), 0);
+    const auto got = gradients(fused(options), {q, k, v}, ones({3, 2}, DType::f64));
+    expect_close(select(got[0], 0, 1), zeros({4}, DType::f64), 0);
+    expect_matches(options, {q, k, v});
+  }
+  expect_close(
+      scaled_dot_product_attention(q, zeros({0, 4}, DType::f64), zeros({0, 2}, DType::f64)),
+      zeros({3, 2}, DType::f64), 0);
+}
+
+TEST(Attention, EmptyInputs) {
+  const auto got =
+      gradients(fused(), {random({2, 3, 4}, 1), random({2, 0, 4}, 2), random({2, 0, 2}, 3)},
+                random({2, 3, 2}, 4));
+  expect_close(got[0], zeros({2, 3, 4}, DType::f64), 0);
+  const auto none = gradients(fused(), {random({0, 4}, 1), random({3, 4}, 2), random({3, 2}, 3)},
+                              random({0, 2}, 4));
+  expect_close(none[1], zeros({3, 4}, DType::f64), 0);
+  expect_close(none[2], zeros({3, 2}, DType::f64), 0);
+  EXPECT_EQ(fused()({random({0, 3, 4}, 1), random({0, 5, 4}, 2), random({0, 5, 2}, 3)}).shape(),
+            (Shape{0, 3, 2}));
+}
+
+// The mask depends on seed and stream only: the definition with the same generator drops the same.
+TEST(Attention, Dropout) {
+  for (const int64_t s : {7, 300}) {
+    const std::vector<Tensor> in{random({2, 2, 70, 8}, 1), random({2, 2, s, 8}, 2),
+                                 random({2, 2, s, 4}, 3)};
+    const auto with = [&](bool kernel) -> Function {
+      return [kernel](const std::vector<Tensor>& x) {
+        Generator generator(5, 17);
+        const AttentionOptions options{.dropout_p = 0.3, .generator = &generator};
+        const Tensor y = kernel ? scaled_dot_product_attention(x[0], x[1], x[2], options)
+                                : composed::scaled_dot_product_attention(x[0], x[1], x[2], options);
+        EXPECT_EQ(generator.offset(), 18u);
+        return y;
+      };
+    };
+    expect_close(with(true)(in), with(false)(in), 1e-12);
+    const Tensor dy = random({2, 2, 70, 4}, 4);
+    const auto want = gradients(with(false), in, dy);
+    for (const bool recorded : {false, true}) {
+      const auto got = gradients(with(true), in, dy, recorded);
+      for (size_t i = 0; i < 3; ++i) expect_close(got[i], want[i], 1e-11);
+    }
+  }
+  const Tensor q = random({3, 4}, 1);
+  expect_close(scaled_dot_product_attention(q, q, q, {.dropout_p = 1.0}), zeros({3, 4}, DType::f64),
+               0);
+}
+
+TEST(Attention, LargeScores) {
+  const Tensor q = random({2, 4}, 1) * 1000.0, k = random({200, 4}, 2) * 100.0;
+  expect_matches({}, {q, k, random({200, 3}, 3)}, 1e-8);
+}
+
+TEST(Attention, ThreadsDoNotChangeBits) {
+  // Few items take the two-pass backward on several threads, many the one-pass.
+  for (const int64_t items : {1, 9}) {
+    for (const bool causal : {false, true}) {
+      const std::vector<Tensor> in{random({items, 150, 16}, 1, DType::f32),
+                                   random({items, 280, 16}, 2, DType::f32),
+                                   random({items, 280, 24}, 3, DType::f32)};
+      const Tensor dy = random({items, 150, 24}, 4, DType::f32);
+      expect_same_on_threads([&] {
+        std::vector<Tensor> all = gradients(fused({.is_causal = causal}), in, dy);
+        all.push_back(fused({.is_causal = causal})(in));
+        return all;
+      });
+    }
+  }
+}
+
+TEST(Attention, SomeInputsWithoutGradient) {
+  const std::vector<Tensor> in{random({2, 70, 4}, 1), random({2, 140, 4}, 2),
+                               random({2, 140, 4}, 3)};
+  const Tensor dy = random({2, 70, 4}, 4);
+  const auto all = gradients(plain(), in, dy);
+  for (size_t wanted = 0; wanted < 3; ++wanted) {
+    std::vector<Tensor> x;
+    for (const Tensor& t : in) x.push_back(t.clone());
+    x[wanted].requires_grad_();
+    fused()(x).backward({.gradient = dy});
+    expect_close(x[wanted].grad(), all[wanted], 1e-11);
+  }
+}
+
+TEST(Attention, Errors) {
+  const Tensor q = random({2, 3, 4}, 1), k = random({2, 5, 4}, 2), v = random({2, 5, 2}, 3);
+  EXPECT_THROW(scaled_dot_product_attention(q, v, v), ShapeError);
+  EXPECT_THROW(scaled_dot_product_attention(q, k, q), ShapeError);
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              scaled_dot_product_attention(q, k, v, {.mask = random({3, 4}, 1)});
+            }).find("scaled_dot_product_attention: "),
+            0u);
+  EXPECT_THROW(scaled_dot_product_attention(q, k, v, {.mask = arange(5)}), DTypeError);
+  EXPECT_THROW(
+      scaled_dot_product_attention(q, k, v, {.mask = random({3, 5}, 1), .is_causal = true}),
+      ConfigError);
+  EXPECT_THROW(scaled_dot_product_attention(q, k, v, {.dropout_p = 1.5}), ConfigError);
+  EXPECT_THROW(scaled_dot_product_attention(arange(3), k, v), ShapeError);
+}
+
+}  // namespace
+}  // namespace adjoint
