@@ -23,7 +23,7 @@ void copy_(const Tensor& x, const Tensor& source);  // broadcasts and casts
 void fill_(const Tensor& x, Scalar value);
 void zero_(const Tensor& x);
 
-// Fills; not recorded.
+// Fills. What x was has no influence any more: its gradient is zero.
 void uniform_(const Tensor& x, double low = 0, double high = 1,
               Generator& generator = default_generator());
 void normal_(const Tensor& x, double mean = 0, double std = 1,

@@ -23,6 +23,8 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"eval", "the loss of a model over a whole text, in order", &command_eval},
     Command{"generate", "text from a model", &command_generate},
+    Command{"gradcheck", "every operator's derivatives against central differences",
+            &command_gradcheck},
     Command{"inspect", "names, shapes and parameters of a model, by group", &command_inspect},
 };
 
@@ -48,8 +50,9 @@ int run(const Arguments& arguments) {
     std::cout << train::version_line("adjoint") << "\n";
     return 0;
   }
-  check<train::UsageError>(!arguments.empty(),
-                           "no command; expected one of eval, generate, inspect; see --help");
+  check<train::UsageError>(
+      !arguments.empty(),
+      "no command; expected one of eval, generate, gradcheck, inspect; see --help");
   std::vector<std::string> names;
   for (const Command& command : kCommands) {
     if (arguments[0] == command.name) {

@@ -10,6 +10,7 @@ namespace adjoint::tools {
 using Arguments = std::vector<std::string>;
 
 int command_generate(const Arguments& arguments);
+int command_gradcheck(const Arguments& arguments);
 int command_eval(const Arguments& arguments);
 int command_inspect(const Arguments& arguments);
 

@@ -110,12 +110,14 @@ void copy_elements(const Tensor& x, const Tensor& source) {
       KernelScope(), make_loop<2>(x.shape(), {&x, &from}));
 }
 
-// Fills x by `fill(contiguous tensor)`; unrecorded.
+// Fills x by `fill(contiguous tensor)`: what it was has no influence any more.
 template <class F>
-void fill_random(const char* name, const Tensor& x, const F& fill) {
+void fill_random(const char* name, const char* functional, const Tensor& x, const F& fill) {
   check_writable(name, x);
+  const Op op(name, {x});
   check<DTypeError>(is_floating_point(x.dtype()), name, ": a tensor of dtype ", x.dtype(),
                     "; expected f32 or f64");
+  op.check_in_place(x, functional);
   if (x.is_contiguous()) {
     fill(x);
   } else {
@@ -123,7 +125,7 @@ void fill_random(const char* name, const Tensor& x, const F& fill) {
     fill(packed);
     copy_elements(x, packed);
   }
-  x.mark_changed(name);
+  op.in_place(x, [](const Backward&) -> Grads { return {Tensor()}; });
 }
 
 }  // namespace
@@ -171,7 +173,7 @@ void zero_(const Tensor& x) {
 void uniform_(const Tensor& x, double low, double high, Generator& generator) {
   check<ConfigError>(low <= high, "uniform_: no numbers in [", low, ", ", high,
                      "); expected low <= high");
-  fill_random("uniform_", x, [&](const Tensor& to) {
+  fill_random("uniform_", "rand()", x, [&](const Tensor& to) {
     kernel_table().random.uniform[index(to.dtype())](KernelScope(),
                                                      {generator.seed(), generator.next_stream()},
                                                      to.numel(), low, high, to.impl()->bytes());
@@ -180,7 +182,7 @@ void uniform_(const Tensor& x, double low, double high, Generator& generator) {
 
 void normal_(const Tensor& x, double mean, double std, Generator& generator) {
   check<ConfigError>(std >= 0, "normal_: std is ", std, "; expected 0 or more");
-  fill_random("normal_", x, [&](const Tensor& to) {
+  fill_random("normal_", "randn()", x, [&](const Tensor& to) {
     kernel_table().random.normal[index(to.dtype())](KernelScope(),
                                                     {generator.seed(), generator.next_stream()},
                                                     to.numel(), mean, std, to.impl()->bytes());

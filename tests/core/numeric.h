@@ -34,6 +34,16 @@ inline Tensor wave(const Shape& shape, double seed) {
   return from_vector(result, shape);
 }
 
+// The elements of x in column-major order of memory with a gap after each, without history and of
+// their own.
+inline Tensor strided(const Tensor& x) {
+  const NoGrad guard;
+  Shape order;
+  for (int d = x.dim() - 1; d >= 0; --d) order.push_back(d);
+  const Tensor turned = permute(x, order);
+  return permute(select(stack({turned, turned}, -1), -1, 0), order);
+}
+
 inline std::vector<double> values(const Tensor& x) {
   return x.detach().to(DType::f64).to_vector<double>();
 }

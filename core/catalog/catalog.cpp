@@ -1,0 +1,130 @@
+#include <adjoint/core/error.h>
+#include <adjoint/core/op_catalog.h>
+#include <adjoint/core/random.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "core/catalog/builders.h"
+
+namespace adjoint::catalog {
+namespace {
+
+// The numbers 0, ..., count - 1 in an order of their own for each seed.
+std::vector<int64_t> shuffled(int64_t count, uint64_t seed) {
+  Generator generator(seed);
+  return randperm(count, generator).to_vector<int64_t>();
+}
+
+int64_t row_major(const Shape& index, const Shape& shape) {
+  int64_t at = 0;
+  for (int d = 0; d < shape.rank(); ++d) at = at * shape[d] + index[d];
+  return at;
+}
+
+}  // namespace
+
+Tensor spread(const Shape& shape, double low, double high, uint64_t seed) {
+  const int64_t count = shape.numel();
+  std::vector<double> values;
+  for (const int64_t place : shuffled(count, seed)) {
+    values.push_back(low + (high - low) * (static_cast<double>(place) + 0.5) /
+                               static_cast<double>(count));
+  }
+  return from_vector(values, shape);
+}
+
+Tensor both_signs(const Shape& shape, double low, double high, uint64_t seed) {
+  std::vector<double> values = spread(shape, low, high, seed).to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (philox(seed, 1, i).word[0] % 2 != 0) values[i] = -values[i];
+  }
+  return from_vector(values, shape);
+}
+
+Tensor indices(const Shape& shape, int64_t bound, uint64_t seed) {
+  Generator generator(seed);
+  return randint(0, bound, shape, generator);
+}
+
+Tensor mask(const Shape& shape, uint64_t seed) { return indices(shape, 2, seed) == 1; }
+
+Tensor strided(const Tensor& x) {
+  Shape order, back;
+  for (int d = x.dim() - 1; d >= 0; --d) order.push_back(d);
+  const Tensor turned = permute(x, order);
+  return permute(select(stack({turned, turned}, -1), -1, 0), order);
+}
+
+Array::Array(const Tensor& x)
+    : shape(x.shape()), data(x.detach().to(DType::f64).to_vector<double>()) {}
+
+double& Array::at(const Shape& index) { return data[static_cast<size_t>(row_major(index, shape))]; }
+double Array::at(const Shape& index) const {
+  return data[static_cast<size_t>(row_major(index, shape))];
+}
+
+double Array::broadcast(const Shape& index) const {
+  Shape own = shape;
+  const int shift = index.rank() - shape.rank();
+  for (int d = 0; d < shape.rank(); ++d) own[d] = shape[d] == 1 ? 0 : index[d + shift];
+  return at(own);
+}
+
+Tensor Array::tensor(DType dtype) const {
+  // By hand, for a reference uses no operator.
+  if (dtype == DType::f64) return from_vector(data, shape);
+  if (dtype == DType::i64) {
+    return from_vector(std::vector<int64_t>(data.begin(), data.end()), shape);
+  }
+  check(dtype == DType::boolean, "reference: dtype ", dtype, "; expected f64, i64 or bool");
+  const auto truth = std::make_unique<bool[]>(data.size());
+  for (size_t i = 0; i < data.size(); ++i) truth[i] = data[i] != 0;
+  return from_span(std::span<const bool>(truth.get(), data.size()), shape);
+}
+
+std::vector<Row> rows() {
+  std::vector<Row> all;
+  add_arithmetic(all);
+  add_functions(all);
+  add_comparisons(all);
+  add_selection(all);
+  add_layout(all);
+  add_joins(all);
+  add_reductions(all);
+  add_products(all);
+  add_networks(all);
+  add_losses(all);
+  add_random(all);
+  add_inplace(all);
+  return all;
+}
+
+Row row(const std::string& name) {
+  std::vector<Row> all = rows();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Row& candidate) { return candidate.name == name; });
+  check<ConfigError>(found != all.end(), "catalogue: no operator '", name, "'");
+  return std::move(*found);
+}
+
+Derivatives check_derivatives(const Row& row, const GradcheckOptions& options) {
+  Derivatives result;
+  if (!row.differentiable) return result;
+  result.order1 = result.order2 = 0.0;
+  for (const Sample& sample : row.samples) {
+    if (!sample.differentiable) continue;
+    const auto note = [&](const GradcheckReport& report, double& largest) {
+      largest = std::max(largest, report.largest_error);
+      if (!report.passed && result.passed) {
+        result.passed = false;
+        result.message = row.name + ", sample " + sample.name + ": " + report.message;
+      }
+    };
+    note(gradcheck(sample.run, sample.inputs, options), *result.order1);
+    note(gradgradcheck(sample.run, sample.inputs, options), *result.order2);
+  }
+  return result;
+}
+
+}  // namespace adjoint::catalog

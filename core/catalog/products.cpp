@@ -1,0 +1,165 @@
+// Rows of matrix products.
+#include "core/catalog/builders.h"
+#include "core/ops/composed.h"
+
+namespace adjoint::catalog {
+namespace {
+
+Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 1.2, seed); }
+
+// The definition of torch.matmul, over the broadcast batch.
+Tensors matmul_reference(const Tensors& in) {
+  Array a(in[0]), b(in[1]);
+  const bool row = a.shape.rank() == 1, column = b.shape.rank() == 1;
+  if (row) a.shape.insert(0, 1);
+  if (column) b.shape.push_back(1);
+  const auto batch_of = [](const Shape& s) {
+    return Shape(s.span().first(static_cast<size_t>(s.rank() - 2)));
+  };
+  Shape shape = broadcast_shapes("reference", batch_of(a.shape), batch_of(b.shape));
+  shape.push_back(a.shape[a.shape.rank() - 2]);
+  shape.push_back(b.shape.back());
+  const int64_t k = a.shape.back();
+  const int m_dim = shape.rank() - 2, n_dim = shape.rank() - 1;
+  Array y = make_array(shape, [&](const Shape& index) {
+    Shape left = index, right = index;
+    double total = 0;
+    for (int64_t i = 0; i < k; ++i) {
+      left[n_dim] = right[m_dim] = i;
+      total += a.broadcast(left) * b.broadcast(right);
+    }
+    return total;
+  });
+  if (column) y.shape.erase(n_dim);
+  if (row) y.shape.erase(m_dim);
+  return {y.tensor()};
+}
+
+Sample product(const std::string& name, const Tensor& a, const Tensor& b,
+               Tensor (*f)(const Tensor&, const Tensor&) = &matmul) {
+  return {name, {a, b}, binary(f), matmul_reference};
+}
+
+Row matmul_row() {
+  Row row{"matmul",
+          {product("(3, 4)(4, 2)", input({3, 4}, 1), input({4, 2}, 2)),
+           product("(2, 1, 3, 2)(4, 2, 3)", input({2, 1, 3, 2}, 3), input({4, 2, 3}, 4)),
+           product("(3, 4) strided (4, 2) strided", strided(input({3, 4}, 5)),
+                   strided(input({4, 2}, 6))),
+           product("(4)(4)", input({4}, 7), input({4}, 8)),
+           product("(4)(2, 4, 3)", input({4}, 9), input({2, 4, 3}, 10)),
+           product("(2, 3, 4)(4)", input({2, 3, 4}, 11), input({4}, 12)),
+           product("(2, 3, 4)(4, 2)", input({2, 3, 4}, 13), input({4, 2}, 14)),
+           product("(0, 3)(3, 2)", input({0, 3}, 15), input({3, 2}, 16)),
+           product("(2, 0)(0, 3), sums of nothing", input({2, 0}, 17), input({0, 3}, 18))}};
+  row.errors = {error("widths that differ",
+                      [] {
+                        return matmul(ones({2, 3}), ones({4, 2}));
+                      },
+                      {"matmul: ", "(2, 3)", "(4, 2)"}),
+                error("a number", [] { return matmul(ones({}), ones({2})); }, {"matmul: "}),
+                error("batches that do not broadcast",
+                      [] {
+                        return matmul(ones({2, 1, 1}), ones({3, 1, 1}));
+                      },
+                      {"matmul: ", "(2,", "(3,"})};
+  row.large = [=] {
+    return product("(131, 257)(257, 129)", input({131, 257}, 19), input({257, 129}, 20));
+  };
+  row.scale = 4;
+  return row;
+}
+
+Row bmm_row() {
+  Row row{"bmm",
+          {product("(2, 3, 4)(2, 4, 2)", input({2, 3, 4}, 1), input({2, 4, 2}, 2), &bmm),
+           product("(2, 3, 2) strided (2, 2, 3) strided", strided(input({2, 3, 2}, 3)),
+                   strided(input({2, 2, 3}, 4)), &bmm),
+           product("(0, 3, 4)(0, 4, 2)", input({0, 3, 4}, 5), input({0, 4, 2}, 6), &bmm)}};
+  row.errors = {error("batches that differ",
+                      [] {
+                        return bmm(ones({2, 3, 4}), ones({3, 4, 2}));
+                      },
+                      {"bmm: ", "(2, 3, 4)", "(3, 4, 2)"}),
+                error("matrices",
+                      [] {
+                        return bmm(ones({3, 4}), ones({4, 2}));
+                      },
+                      {"bmm: ", "(3, 4)"})};
+  row.large = [=] {
+    return product("(6, 67, 131)(6, 131, 65)", input({6, 67, 131}, 7), input({6, 131, 65}, 8),
+                   &bmm);
+  };
+  row.scale = 4;
+  return row;
+}
+
+Sample linear_sample(const std::string& name, Tensors inputs) {
+  return {name, std::move(inputs),
+          [](const Tensors& in) -> Tensors {
+            return {linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor())};
+          },
+          [](const Tensors& in) -> Tensors {
+            const Array x(in[0]), w(in[1]);
+            const int64_t width = x.shape.back();
+            Shape shape = x.shape;
+            shape[shape.rank() - 1] = w.shape[0];
+            return {make_array(shape, [&](const Shape& index) {
+                      const int64_t out = index.back();
+                      double total = in.size() > 2 ? Array(in[2]).at({out}) : 0.0;
+                      Shape from = index;
+                      for (int64_t i = 0; i < width; ++i) {
+                        from[from.rank() - 1] = i;
+                        total += x.at(from) * w.at({out, i});
+                      }
+                      return total;
+                    }).tensor()};
+          },
+          [](const Tensors& in) -> Tensors {
+            return {composed::linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor())};
+          }};
+}
+
+Row linear_row() {
+  Row row{
+      "linear",
+      {linear_sample("(2, 3, 4) by (5, 4) + (5)",
+                     {input({2, 3, 4}, 1), input({5, 4}, 2), input({5}, 3)}),
+       linear_sample("(3, 4) strided by (2, 4) strided, no bias",
+                     {strided(input({3, 4}, 4)), strided(input({2, 4}, 5))}),
+       linear_sample("(0, 3) by (2, 3) + (2)", {input({0, 3}, 6), input({2, 3}, 7), input({2}, 8)}),
+       linear_sample("(4) by (3, 4) + (3)", {input({4}, 9), input({3, 4}, 10), input({3}, 11)}),
+       linear_sample("(2, 0) by (3, 0) + (3), sums of nothing",
+                     {input({2, 0}, 12), input({3, 0}, 13), input({3}, 14)})}};
+  row.errors = {error("widths that differ",
+                      [] {
+                        return linear(ones({2, 3}), ones({5, 4}));
+                      },
+                      {"linear: ", "(2, 3)", "(5, 4)"}),
+                error("a bias of another width",
+                      [] {
+                        return linear(ones({2, 4}), ones({5, 4}), ones({4}));
+                      },
+                      {"linear: ", "(4,)", "5"}),
+                error("a weight that is no matrix",
+                      [] {
+                        return linear(ones({2, 4}), ones({4}));
+                      },
+                      {"linear: ", "(4,)"})};
+  row.large = [=] {
+    return linear_sample("(131, 257) by (129, 257) + (129)",
+                         {input({131, 257}, 15), input({129, 257}, 16), input({129}, 17)});
+  };
+  row.scale = 4;
+  return row;
+}
+
+}  // namespace
+
+void add_products(std::vector<Row>& rows) {
+  rows.push_back(matmul_row());
+  rows.push_back(bmm_row());
+  rows.push_back(linear_row());
+}
+
+}  // namespace adjoint::catalog

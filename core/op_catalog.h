@@ -1,0 +1,83 @@
+// The catalogue of operators: one row an operator, and with it every check that an operator gets.
+//
+// Tests, `adjoint gradcheck` and benchmarks run over these rows; the library does not contain them
+// (a target of its own, adjoint_catalog). A row costs a list of samples, each with a reference that
+// was written apart from the operator, and buys: values, first and second derivatives, the fused
+// gradient against the composed one, f32 against f64, strided and expanded inputs, an input used
+// twice, inputs without gradient, no graph under NoGrad, changes of what was saved, thread counts,
+// instruction sets, error messages, leaks.
+//
+// Every function here is safe from any thread.
+#pragma once
+
+#include <adjoint/core/functional.h>
+#include <adjoint/core/gradcheck.h>
+#include <adjoint/core/tensor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace adjoint::catalog {
+
+// One call of an operator: inputs, and the functions of them.
+struct Sample {
+  std::string name;  // shapes and arguments, for messages: "(2, 3) + (3,)"
+  // What is differentiated, in f64 (tests cast it), and indices (i64) and masks (bool). Values stay
+  // away from kinks and poles by more than ten steps of gradcheck.
+  std::vector<Tensor> inputs;
+  // The operator with this sample's arguments. The same bits each time: a random operator is given
+  // a generator that is seeded anew.
+  TensorFunction run;
+  // What it must compute, for f64 inputs, by loops over numbers.
+  TensorFunction reference;
+  // The definition in simpler operators that a fused operator is tested against; empty for others.
+  TensorFunction composed = {};
+  // False where these arguments give what has no derivative (a cast to integers).
+  bool differentiable = true;
+};
+
+// A call that must throw an error of the library whose message contains all of `says`.
+struct ErrorCase {
+  std::string name;
+  std::function<void()> call;
+  std::vector<std::string> says;
+};
+
+struct Row {
+  std::string name;  // of the function in <adjoint/core/ops.h> or inplace.h
+  // At least three: sizes that differ and broadcast where they may, an input that is strided, an
+  // input without elements.
+  std::vector<Sample> samples;
+  std::vector<ErrorCase> errors = {};
+  // Makes a sample large enough that its kernels split their work between threads; may be empty.
+  std::function<Sample()> large = {};
+  bool differentiable = true;
+  // An element of a result may differ from the reference by
+  //   ulps * epsilon(dtype) * max(|reference|, scale),
+  // where scale is what rounding of the intermediate values makes inevitable (0: none).
+  double ulps = 4;
+  double scale = 0;
+  // The same for gradients, f32 against f64, against the largest element of each.
+  double gradient_ulps = 64;
+  // f32 is another function: its random numbers come from other words of the stream.
+  bool f64_only = false;
+};
+
+// All rows, by family, in the order of <adjoint/core/ops.h>. Built anew by each call.
+std::vector<Row> rows();
+
+// The row of this name; ConfigError naming the nearest known one.
+Row row(const std::string& name);
+
+// Derivatives of every sample: the largest relative errors (see GradcheckReport), nothing where the
+// operator is not differentiable.
+struct Derivatives {
+  std::optional<double> order1, order2;
+  bool passed = true;
+  std::string message;  // of the first failure, with the sample's name
+};
+Derivatives check_derivatives(const Row& row, const GradcheckOptions& options = {});
+
+}  // namespace adjoint::catalog
