@@ -136,9 +136,9 @@ void GptMlp::members(nn::Visitor& v) {
 }
 
 GptBlock::GptBlock(const GptConfig& config)
-    : ln_1({config.n_embd}, {.bias = config.bias}),
+    : ln_1(config.n_embd, {.bias = config.bias}),
       attn(config),
-      ln_2({config.n_embd}, {.bias = config.bias}),
+      ln_2(config.n_embd, {.bias = config.bias}),
       mlp(config) {}
 
 Tensor GptBlock::forward(const Tensor& x, const KvCache::Layer* cache, int64_t past) const {
@@ -156,7 +156,7 @@ void GptBlock::members(nn::Visitor& v) {
 GptTransformer::GptTransformer(const GptConfig& config)
     : wte(config.vocab_size, config.n_embd),
       wpe(config.block_size, config.n_embd),
-      ln_f({config.n_embd}, {.bias = config.bias}),
+      ln_f(config.n_embd, {.bias = config.bias}),
       dropout_(config.dropout) {
   h.reserve(static_cast<size_t>(config.n_layer));
   for (int64_t i = 0; i < config.n_layer; ++i) h.emplace_back(config);

@@ -50,7 +50,7 @@ Tensor indices(const Shape& shape, int64_t bound, uint64_t seed) {
 Tensor mask(const Shape& shape, uint64_t seed) { return indices(shape, 2, seed) == 1; }
 
 Tensor strided(const Tensor& x) {
-  Shape order, back;
+  Shape order;
   for (int d = x.dim() - 1; d >= 0; --d) order.push_back(d);
   const Tensor turned = permute(x, order);
   return permute(select(stack({turned, turned}, -1), -1, 0), order);
