@@ -35,16 +35,6 @@ void Shape::erase(int position) {
   values_[--rank_] = 0;
 }
 
-int64_t Shape::numel() const {
-  int64_t product = 1;
-  for (int i = 0; i < rank_; ++i) product *= values_[i];
-  return product;
-}
-
-bool Shape::operator==(const Shape& other) const {
-  return rank_ == other.rank_ && std::equal(begin(), end(), other.begin());
-}
-
 std::string to_string(const Shape& shape) {
   std::ostringstream out;
   out << shape;

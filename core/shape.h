@@ -37,9 +37,20 @@ class Shape {
 
   // The product of all entries; 1 for none. REQUIRES: it fits in 63 bits (checked where shapes come
   // from outside).
-  int64_t numel() const;
+  int64_t numel() const {
+    int64_t product = 1;
+    for (int i = 0; i < rank_; ++i) product *= values_[i];
+    return product;
+  }
 
-  bool operator==(const Shape& other) const;
+  // By hand: for so few numbers a call of memcmp costs more than the comparison.
+  bool operator==(const Shape& other) const {
+    if (rank_ != other.rank_) return false;
+    for (int i = 0; i < rank_; ++i) {
+      if (values_[i] != other.values_[i]) return false;
+    }
+    return true;
+  }
 
  private:
   int64_t values_[kMaxDims] = {};

@@ -111,7 +111,7 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
 }
 
 void Tensor::release(TensorImpl* impl) noexcept {
-  if (impl->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!drop_reference(impl->references)) return;
   impl->storage->release();
   if (impl->node != nullptr) Node::release(impl->node);
   delete impl;

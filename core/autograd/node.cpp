@@ -10,7 +10,7 @@ namespace adjoint {
 namespace {
 
 std::atomic<uint64_t> last_sequence{0};
-std::atomic<int64_t> nodes{0};
+std::atomic<int64_t> leaves{0}, destroyed{0};
 
 // Released nodes that wait to be destroyed, and whether the loop that does it is running.
 thread_local Node* released = nullptr;
@@ -18,24 +18,29 @@ thread_local bool destroying = false;
 
 }  // namespace
 
-int64_t live_nodes() { return nodes.load(std::memory_order_relaxed); }
+// Every node but a leaf took a number when it was made.
+int64_t live_nodes() {
+  const int64_t made = static_cast<int64_t>(last_sequence.load(std::memory_order_relaxed)) +
+                       leaves.load(std::memory_order_relaxed);
+  return made - destroyed.load(std::memory_order_relaxed);
+}
 
 uint64_t Node::next_sequence() { return last_sequence.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 Node::Node(const char* op_name, uint64_t number) : name(op_name), sequence(number) {
-  nodes.fetch_add(1, std::memory_order_relaxed);
+  if (number == 0) leaves.fetch_add(1, std::memory_order_relaxed);
 }
 
 Node::~Node() {
   for (int32_t i = 0; i < edge_count; ++i) {
     if (edges[i].node != nullptr) release(edges[i].node);
   }
-  nodes.fetch_sub(1, std::memory_order_relaxed);
+  destroyed.fetch_add(1, std::memory_order_relaxed);
 }
 
 // See Note [Graph ownership].
 void Node::release(Node* node) noexcept {
-  if (node->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!drop_reference(node->references_)) return;
   node->next_released_ = released;
   released = node;
   if (destroying) return;

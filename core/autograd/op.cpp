@@ -105,13 +105,13 @@ void Op::connect(Edge& edge, const Tensor& x) {
   Node::retain(edge.node);
 }
 
-void Op::attach(const Tensor& y, Node* node, int output) {
+bool Op::attach(const Tensor& y, Node* node, int output) {
   TensorImpl* impl = y.impl();
   node->outputs[output] = {impl->shape, impl->dtype};
-  if (!is_floating_point(impl->dtype)) return;
-  Node::retain(node);
+  if (!is_floating_point(impl->dtype)) return false;
   impl->node = node;
   impl->output = output;
+  return true;
 }
 
 void Op::reattach(const Tensor& x, Node* node) {

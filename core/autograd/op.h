@@ -56,7 +56,7 @@ inline Input optional_input(const Tensor& x) { return {x, true}; }
 // A value of an attribute, for messages and export.
 struct Attribute {
   enum class Kind : uint8_t { integer, real, boolean, text, shape };
-  Attribute() : name(nullptr), kind(Kind::integer) {}
+  Attribute() = default;  // uninitialised: an Op has room for several, and most have none
   Attribute(const char* key, int64_t v) : name(key), kind(Kind::integer) { value.integer = v; }
   Attribute(const char* key, int v) : Attribute(key, static_cast<int64_t>(v)) {}
   Attribute(const char* key, double v) : name(key), kind(Kind::real) { value.real = v; }
@@ -156,8 +156,7 @@ class Op {
   Tensor differentiable(Tensor y, F&& backward) const {
     if (recording_) {
       Node* node = make_node(std::forward<F>(backward), 1);
-      attach(y, node, 0);
-      Node::release(node);
+      if (!attach(y, node, 0)) Node::release(node);
     }
     finish(y);
     return y;
@@ -167,7 +166,9 @@ class Op {
   std::array<Tensor, N> differentiable(std::array<Tensor, N> ys, F&& backward) const {
     if (recording_) {
       Node* node = make_node(std::forward<F>(backward), static_cast<int>(N));
-      for (size_t i = 0; i < N; ++i) attach(ys[i], node, static_cast<int>(i));
+      for (size_t i = 0; i < N; ++i) {
+        if (attach(ys[i], node, static_cast<int>(i))) Node::retain(node);
+      }
       Node::release(node);
     }
     for (const Tensor& y : ys) finish(y);
@@ -221,7 +222,8 @@ class Op {
   }
   void begin();
   static void connect(Edge& edge, const Tensor& x);
-  static void attach(const Tensor& y, Node* node, int output);
+  // Gives y a reference to the node, unless its dtype has no gradients.
+  static bool attach(const Tensor& y, Node* node, int output);
   static void reattach(const Tensor& x, Node* node);
   static void mark_view(const Tensor& y);
   void mark_written(const Tensor& x) const;

@@ -16,6 +16,10 @@ ADJOINT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; 
 // Calls f(task) for tasks [0, tasks).
 template <class F>
 void parallel_tasks(const Exec& exec, int64_t tasks, const F& f) {
+  if (tasks == 1) {
+    f(0);
+    return;
+  }
   exec.parallel_for(
       tasks, [](void* context, int64_t task) { (*static_cast<const F*>(context))(task); },
       const_cast<void*>(static_cast<const void*>(&f)));

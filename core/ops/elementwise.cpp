@@ -40,17 +40,13 @@ template <int N>
 kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar& value, int at) {
   kernels::Loop<N + 1> result;
   result.rank = loop.rank;
-  std::copy(loop.size, loop.size + kMaxDims, result.size);
   result.parameter[0] = result.parameter[1] = 0;
+  for (int d = 0; d < loop.rank; ++d) result.size[d] = loop.size[d];
   for (int i = 0, from = 0; i <= N; ++i) {
-    if (i == at) {
-      result.data[i] = const_cast<char*>(value.bytes);
-      std::fill_n(result.stride[i], kMaxDims, 0);
-    } else {
-      result.data[i] = loop.data[from];
-      std::copy(loop.stride[from], loop.stride[from] + kMaxDims, result.stride[i]);
-      ++from;
-    }
+    const bool number = i == at;
+    result.data[i] = number ? const_cast<char*>(value.bytes) : loop.data[from];
+    for (int d = 0; d < loop.rank; ++d) result.stride[i][d] = number ? 0 : loop.stride[from][d];
+    if (!number) ++from;
   }
   return result;
 }

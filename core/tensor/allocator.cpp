@@ -49,12 +49,23 @@ int class_of(size_t bytes) {
   return 4 + (log - 8) * 4 + quarter;
 }
 
-size_t class_bytes(int index) {
-  if (index < 4) return kAlignment * (static_cast<size_t>(index) + 1);
-  const int log = 8 + (index - 4) / 4;
-  const size_t quarter = static_cast<size_t>((index - 4) % 4) + 1;
-  return (size_t{1} << log) + (quarter << (log - 2));
-}
+// What a thread needs to know of each class, worked out once: a division costs as much as the rest.
+struct ClassTable {
+  size_t bytes[kClasses];
+  uint32_t limit[kClasses];  // the most blocks of it that one thread keeps
+
+  constexpr ClassTable() : bytes(), limit() {
+    for (int i = 0; i < kClasses; ++i) {
+      const int log = 8 + (i - 4) / 4;
+      const size_t quarter = static_cast<size_t>(i < 4 ? 0 : (i - 4) % 4) + 1;
+      bytes[i] = i < 4 ? kAlignment * (static_cast<size_t>(i) + 1)
+                       : (size_t{1} << log) + (quarter << (log - 2));
+      const size_t blocks = kCachedBytes / bytes[i];
+      limit[i] = blocks > kCachedBlocks ? kCachedBlocks : static_cast<uint32_t>(blocks);
+    }
+  }
+};
+constexpr ClassTable kClassTable;
 
 void poison([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
 #ifdef ADJOINT_ASAN
@@ -246,14 +257,9 @@ void count(int64_t bytes) {
   }
 }
 
-uint32_t limit(size_t bytes) {
-  const size_t blocks = kCachedBytes / bytes;
-  return blocks > kCachedBlocks ? kCachedBlocks : static_cast<uint32_t>(blocks);
-}
-
 [[gnu::noinline]] Block* refill(int index, size_t bytes) {
   if (!cache.guarded && !cache.closed) guard_thread();
-  const uint32_t wanted = cache.closed ? 1 : limit(bytes) / 2;
+  const uint32_t wanted = cache.closed ? 1 : kClassTable.limit[index] / 2;
   uint32_t got = 0;
   Block* head = shared().take(index, wanted, got);
   if (head == nullptr) {
@@ -285,7 +291,7 @@ void* allocate(size_t bytes) {
   void* memory = nullptr;
   if (bytes <= kLargestSmall) {
     const int index = class_of(bytes);
-    const size_t block_bytes = class_bytes(index);
+    const size_t block_bytes = kClassTable.bytes[index];
     Cache::List& list = cache.lists[index];
     Block* block = list.head;
     if (block != nullptr) {
@@ -323,7 +329,7 @@ void deallocate(void* memory, size_t bytes) noexcept {
     return;
   }
   const int index = class_of(bytes);
-  const size_t block_bytes = class_bytes(index);
+  const size_t block_bytes = kClassTable.bytes[index];
   if (!cache.guarded && !cache.closed) guard_thread();
   unpoison(memory, block_bytes, sizeof(Block));
   auto* block = static_cast<Block*>(memory);
@@ -333,7 +339,9 @@ void deallocate(void* memory, size_t bytes) noexcept {
   ++list.count;
   poison(memory, block_bytes);
   count(-static_cast<int64_t>(block_bytes));
-  if (list.count > limit(block_bytes) || cache.closed) spill(index);
+  if (list.count > kClassTable.limit[index] || cache.closed) [[unlikely]] {
+    spill(index);
+  }
 }
 
 MemoryStats memory_stats() {

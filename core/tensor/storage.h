@@ -13,6 +13,14 @@ namespace adjoint {
 // when an address is.
 uint64_t next_stamp();
 
+// Gives one reference up; true if it was the last. Who holds the only reference needs no locked
+// instruction to know it: nobody else could copy it meanwhile.
+template <class Count>
+bool drop_reference(std::atomic<Count>& references) {
+  return references.load(std::memory_order_acquire) == 1 ||
+         references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
 // Header and elements are one block. Reference-counted; freed with the last tensor.
 struct alignas(64) Storage {
   std::atomic<int64_t> references{1};
@@ -32,7 +40,7 @@ struct alignas(64) Storage {
 
   void retain() { references.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (drop_reference(references)) {
       const size_t total = sizeof(Storage) + bytes;
       this->~Storage();
       deallocate(this, total);
