@@ -3,7 +3,8 @@
 
 #include <cxxabi.h>
 
-#include <algorithm>
+#include <cstdlib>
+#include <mutex>
 #include <unordered_set>
 
 namespace adjoint::nn {
@@ -76,7 +77,12 @@ void Visitor::slot(std::string_view name, SlotHandle& handle) {
 
 void Visitor::operator()(std::string_view name, ModuleBase& module) {
   const size_t before = push(name);
-  if (enter(path_, module)) module.members(*this);
+  if (enter(path_, module)) {
+    module.members(*this);
+    if (!module.tied_.load(std::memory_order_relaxed)) {
+      module.tied_.store(true, std::memory_order_release);
+    }
+  }
   leave(path_, module);
   path_.resize(before);
 }
@@ -93,14 +99,21 @@ void Visitor::tie(const Parameter& a, const Parameter& b) {
 }
 
 void visit(ModuleBase& root, Visitor& visitor) {
-  Visitor ties;
-  ties("", root);
+  root.make_ties();
   visitor("", root);
 }
 
 // --- functions of every module ---
 
 void ModuleBase::members(Visitor&) {}
+
+void ModuleBase::make_ties() const {
+  // Several threads may be the first to call or visit a module; a members() may visit others.
+  static std::recursive_mutex mutex;
+  const std::lock_guard lock(mutex);
+  Visitor ties;
+  ties("", writable(*this));
+}
 
 std::string ModuleBase::type_name() const {
   const char* mangled = typeid(*this).name();
