@@ -90,11 +90,12 @@ void Visitor::operator()(std::string_view name, ModuleBase& module) {
 void Visitor::operator()(std::string_view name, AnyModule& module) { (*this)(name, module.get()); }
 
 void Visitor::tie(const Parameter& a, const Parameter& b) {
-  check(a.defined() && b.defined(), "tie: an undefined parameter, in '", path_,
-        "'; expected two that have values");
-  if (a.slot() == b.slot()) return;
-  check<ShapeError>(a.shape() == b.shape(), "tie: shapes ", a.shape(), " and ", b.shape(), ", in '",
-                    path_, "'; expected the same shape");
+  if (a.defined() && a.slot() == b.slot()) return;
+  const std::string where = path_.empty() ? "the model" : path_;
+  check(a.defined() && b.defined(), "tie: an undefined parameter in ", where,
+        "; expected two that have values");
+  check<ShapeError>(a.shape() == b.shape(), "tie: shapes ", a.shape(), " and ", b.shape(), " in ",
+                    where, "; expected the same shape");
   a.share(b);
 }
 
@@ -121,7 +122,11 @@ std::string ModuleBase::type_name() const {
   char* demangled = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
   std::string name = status == 0 ? demangled : mangled;
   std::free(demangled);
-  name = name.substr(0, name.find('<'));
+  // Without its template's arguments, which may have colons of their own.
+  for (size_t i = name.size(), depth = 0; i-- > 0 && name.back() == '>';) {
+    if (name[i] == '>') ++depth;
+    if (name[i] == '<' && --depth == 0) name.resize(i);
+  }
   const size_t colon = name.rfind(':');
   return colon == std::string::npos ? name : name.substr(colon + 1);
 }

@@ -166,7 +166,7 @@ void check_members(const ModuleBase& module);
 std::string to_string(const ModuleBase& module);
 std::ostream& operator<<(std::ostream& out, const ModuleBase& module);
 
-// Sees the calls of modules on this thread while it is installed.
+// Sees the calls of modules on this thread while it is installed. A call that throws has no exit.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;

@@ -224,13 +224,13 @@ TEST(Init, LayersStartAsPyTorchs) {
 }
 
 struct Language : Module<Language> {
-  Embedding embed{400, 32, {.padding_idx = 0}};
-  LearnedPositionalEmbedding positions{32, {.max_len = 64}};
+  Embedding embed{400, 48, {.padding_idx = 0}};
+  LearnedPositionalEmbedding positions{48, {.max_len = 64}};
   std::vector<TransformerBlock> layers;
-  LayerNorm norm{32};
-  Linear head{32, 400};
+  LayerNorm norm{48};
+  Linear head{48, 400};
   Language() {
-    for (int i = 0; i < 2; ++i) layers.emplace_back(32, 4, TransformerBlockOptions{});
+    for (int i = 0; i < 2; ++i) layers.emplace_back(48, 4, TransformerBlockOptions{});
   }
   Tensor forward(const Tensor& ids) const { return head(norm(positions(embed(ids)))); }
   void members(Visitor& v) override {

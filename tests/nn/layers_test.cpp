@@ -274,6 +274,21 @@ TEST(Attention, Weights) {
   }
 }
 
+TEST(Attention, OneSequenceIsABatchOfOne) {
+  const Attention m(kWidth, kHeads);
+  const Tensor q = numeric::random({3, kWidth}, 1, DType::f32);
+  const Tensor k = numeric::random({4, kWidth}, 2, DType::f32);
+  const Tensor padding = tensor<int64_t>({0, 0, 1, 0}).to(DType::boolean);
+  const Tensor mask = numeric::random({1, kHeads, 3, 4}, 3, DType::f32);
+  const Tensor q1 = unsqueeze(q, 0), k1 = unsqueeze(k, 0);
+  const Tensor expected =
+      m(q1, k1, k1, {.attn_mask = mask, .key_padding_mask = unsqueeze(padding, 0)});
+  for (const Tensor& p : {padding, unsqueeze(padding, 0)}) {
+    numeric::expect_same_bits(m(q, k, k, {.attn_mask = mask, .key_padding_mask = p}),
+                              squeeze(expected, 0));
+  }
+}
+
 TEST(Attention, WeightsOfOneSequence) {
   const Attention m(kWidth, kHeads);
   const Tensor x = numeric::random({3, kWidth}, 1, DType::f32);

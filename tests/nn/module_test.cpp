@@ -370,7 +370,21 @@ TEST(Ties, OfTheWrongShapeNameBoth) {
     }
   };
   EXPECT_EQ(message_of<ShapeError>([] { Wrong().parameters(); }),
-            "tie: shapes (3, 2) and (2, 3), in ''; expected the same shape");
+            "tie: shapes (3, 2) and (2, 3) in the model; expected the same shape");
+  struct Holder : Module<Holder> {
+    std::vector<Wrong> inner = std::vector<Wrong>(1);
+    Tensor forward(const Tensor& x) const { return x; }
+    void members(Visitor& v) override { v("inner", inner); }
+  };
+  EXPECT_EQ(message_of<ShapeError>([] { Holder()(ones({1})); }),
+            "tie: shapes (3, 2) and (2, 3) in inner.0; expected the same shape");
+  struct Undefined : Module<Undefined> {
+    Parameter a, b;
+    Tensor forward(const Tensor& x) const { return x; }
+    void members(Visitor& v) override { v.tie(a, b); }
+  };
+  EXPECT_EQ(message_of<Error>([] { Undefined().parameters(); }),
+            "tie: an undefined parameter in the model; expected two that have values");
 }
 
 // --- visits ---
@@ -771,6 +785,18 @@ TEST(Hooks, SeeEveryTensorOfTheCall) {
   EXPECT_EQ(rest[1].item(), 11);
 }
 
+TEST(Hooks, SeeCallsWithOptions) {
+  MultiHeadAttention attn(4, 2);
+  const Tensor x = numeric::random({2, 3, 4}, 1, DType::f32);
+  const Tensor plain = attn(x, x, x, {.is_causal = true});
+  size_t inputs = 0;
+  attn.register_forward_pre_hook([&](const ModuleBase&, auto& in) { inputs = in.size(); });
+  expect_same_bits(attn(x, x, x, {.is_causal = true}), plain);
+  EXPECT_EQ(inputs, 3u);
+  expect_same_bits(attn(x, {.is_causal = true}), plain);
+  EXPECT_EQ(inputs, 1u);
+}
+
 TEST(Hooks, AreRemovedByTheirHandlesAndByThemselves) {
   Base m;
   int first = 0, second = 0;
@@ -864,6 +890,14 @@ TEST(CallObserver, SeesTheCallsOfItsThread) {
 
 // --- printing of what PyTorch has not ---
 
+template <class T>
+struct Wrapped : Module<Wrapped<T>> {
+  struct Inner : Module<Inner> {
+    Tensor forward(const Tensor& x) const { return x; }
+  };
+  Tensor forward(const Tensor& x) const { return x; }
+};
+
 TEST(Printing, NamesListsAndSkipsEmptyOnes) {
   EXPECT_EQ(to_string(Net(0, false)),
             "Net(\n  (embed): Embedding(5, 3)\n"
@@ -872,6 +906,8 @@ TEST(Printing, NamesListsAndSkipsEmptyOnes) {
             "SinusoidalPositionalEncoding(\n  4, max_len=9\n  (dropout): Dropout(p=0)\n)");
   EXPECT_EQ(to_string(Sequential()), "Sequential()");
   EXPECT_EQ(Linear(1, 1).type_name(), "Linear");
+  EXPECT_EQ((Wrapped<Wrapped<Linear>::Inner>().type_name()), "Wrapped");
+  EXPECT_EQ(Wrapped<Linear>::Inner().type_name(), "Inner");
 }
 
 }  // namespace
