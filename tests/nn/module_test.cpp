@@ -705,6 +705,36 @@ TEST(Call, OptionsInBraces) {
   expect_same_bits(attn(x, {.is_causal = true}), attn.forward(x, causal));
 }
 
+TEST(Call, SeveralThreadsMayUseOneModel) {
+  const TransformerBlock block(8, 2, {.dim_feedforward = 16, .dropout = 0.0});
+  const Tensor x = numeric::random({2, 5, 8}, 1, DType::f32);
+  const Tensor expected = block(x);
+  expected.sum().backward();
+  std::vector<Tensor> once;
+  for (const NamedSlot& p : block.parameters()) once.push_back(p.slot->grad().clone());
+  block.zero_grad();
+  constexpr int kThreads = 4, kRounds = 8;
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        const Tensor y = block(x);
+        if (max(abs(y - expected)).item() != 0) ++wrong[t];
+        y.sum().backward();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(wrong, std::vector<int>(kThreads));
+  const std::vector<NamedSlot> parameters = block.parameters();
+  for (size_t i = 0; i < once.size(); ++i) {
+    // 32 equal terms, each addition rounded to f32.
+    numeric::expect_close(parameters[i].slot->grad(), once[i] * (1.0 * kThreads * kRounds), 4e-6,
+                          parameters[i].name);
+  }
+}
+
 struct Base : Module<Base> {
   Tensor forward(const Tensor& x) const { return x; }
 };
