@@ -346,6 +346,20 @@ TEST(Ties, AreMadeAgainAfterAnAssignmentThatBringsMembers) {
   EXPECT_EQ(one.b->slot(), one.a.slot());
 }
 
+TEST(Ties, CostACallNothingOnceTheyAreMade) {
+  struct Counting : Module<Counting> {
+    int visits = 0;
+    Tensor forward(const Tensor& x) const { return x; }
+    void members(Visitor&) override { ++visits; }
+  };
+  Counting m;
+  m(ones({1}));
+  const int first = m.visits;
+  EXPECT_GE(first, 1);
+  for (int i = 0; i < 5; ++i) m(ones({1}));
+  EXPECT_EQ(m.visits, first);
+}
+
 TEST(Ties, SeveralThreadsMayBeTheFirstToCall) {
   for (int round = 0; round < 20; ++round) {
     const Net net(2);
