@@ -3,7 +3,6 @@
 #include <adjoint/nn/init.h>
 
 #include <cmath>
-#include <sstream>
 
 namespace adjoint::nn {
 namespace {
@@ -89,12 +88,6 @@ void MultiHeadAttention::members(Visitor& v) {
   v("out_proj", out_proj);
 }
 
-std::string MultiHeadAttention::describe() const {
-  std::ostringstream out;
-  out << "embed_dim=" << embed_dim_ << ", num_heads=" << num_heads_;
-  return out.str();
-}
-
 void MultiHeadAttention::check_inputs(const Tensor& query, const Tensor& key, const Tensor& value,
                                       const MultiHeadAttentionForwardOptions& options) const {
   const auto fits = [&](const Tensor& x, int64_t width) {
@@ -161,11 +154,15 @@ Tensor MultiHeadAttention::with_weights(const Heads& heads, const Tensor& blocke
                                         const MultiHeadAttentionForwardOptions& options) const {
   const double scale = 1 / std::sqrt(static_cast<double>(embed_dim_ / num_heads_));
   Tensor scores = matmul(heads.q * scale, transpose(heads.k, -2, -1));
-  if (added.defined()) scores = scores + added;
+  Tensor unseen = blocked;
+  if (added.defined()) {
+    scores = scores + added;
+    unseen = either(unseen, eq(added, -INFINITY));
+  }
   // Not infinity: a row without any key must stay finite, also in its gradient, and becomes zeros.
-  if (blocked.defined()) scores = masked_fill(scores, blocked, -1e30);
+  if (unseen.defined()) scores = masked_fill(scores, unseen, -1e30);
   Tensor weights = softmax(scores, -1);
-  if (blocked.defined()) weights = masked_fill(weights, blocked, 0.0);
+  if (unseen.defined()) weights = masked_fill(weights, unseen, 0.0);
   if (is_training() && dropout_ > 0) weights = dropout(weights, dropout_);
   *options.weights = options.average_weights ? mean(weights, {1}) : weights;
   return matmul(weights, heads.v);

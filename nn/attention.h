@@ -47,7 +47,9 @@ class MultiHeadAttention : public Module<MultiHeadAttention> {
     return forward(x, x, x, options);
   }
   void members(Visitor& v) override;
-  std::string describe() const override;
+
+  int64_t embed_dim() const { return embed_dim_; }
+  int64_t num_heads() const { return num_heads_; }
 
   Parameter in_proj_weight;  // (3 E, E): query, key, value; undefined with kdim or vdim
   Parameter q_proj_weight, k_proj_weight, v_proj_weight;  // (E, E), (E, kdim), (E, vdim), then

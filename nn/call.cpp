@@ -16,18 +16,16 @@ const ModuleBase& outermost_module() {
   return scope->module;
 }
 
-// Marks the exceptions whose message already names a path.
-struct HasPath {
-  virtual ~HasPath() = default;
-};
-
+// An E whose message already names a path: a type of its own, so that modules further out leave it.
 template <class E>
-struct WithPath final : E, HasPath {
+struct WithPath final : E {
   using E::E;
 };
 
+// Throws an error of exactly the type E as one with a path.
 template <class E>
-[[noreturn]] void throw_with_path(const E& error) {
+void throw_if(const Error& error) {
+  if (typeid(error) != typeid(E)) return;
   throw WithPath<E>(std::string(error.what()) + " (in module " + current_module_path() + ")");
 }
 
@@ -65,24 +63,15 @@ CallScope::~CallScope() { innermost = outer; }
 void CallScope::rethrow() const {
   try {
     throw;
-  } catch (const HasPath&) {
-    throw;
-  } catch (const ShapeError& e) {
-    throw_with_path(e);
-  } catch (const DTypeError& e) {
-    throw_with_path(e);
-  } catch (const IndexError& e) {
-    throw_with_path(e);
-  } catch (const AutogradError& e) {
-    throw_with_path(e);
-  } catch (const IoError& e) {
-    throw_with_path(e);
-  } catch (const ConfigError& e) {
-    throw_with_path(e);
   } catch (const Error& e) {
-    // A class of the user's own keeps its type and goes without the path.
-    if (typeid(e) != typeid(Error)) throw;
-    throw_with_path(e);
+    throw_if<ShapeError>(e);
+    throw_if<DTypeError>(e);
+    throw_if<IndexError>(e);
+    throw_if<AutogradError>(e);
+    throw_if<IoError>(e);
+    throw_if<ConfigError>(e);
+    throw_if<Error>(e);
+    throw;  // it has a path already, or is of a class of the user's own, which is kept
   }
 }
 
@@ -123,7 +112,10 @@ HookHandle ModuleBase::register_forward_hook(ForwardHook hook) {
   return Hooks::add(hooks_, &Hooks::after, std::move(hook));
 }
 
-bool ModuleBase::hooked() const { return hooks_ != nullptr || call_observer != nullptr; }
+bool ModuleBase::hooked() const {
+  return call_observer != nullptr ||
+         (hooks_ != nullptr && !(hooks_->before.empty() && hooks_->after.empty()));
+}
 
 void ModuleBase::before_forward(std::vector<Tensor>& inputs) const {
   if (hooks_) {
@@ -151,10 +143,7 @@ void ModuleBase::after_forward(const std::vector<Tensor>& inputs,
   if (call_observer != nullptr) call_observer->on_exit(*this, inputs, outputs);
 }
 
-void ModuleBase::check_type(const std::type_info& self) const {
-  if (typeid(*this) == self) [[likely]] {
-    return;
-  }
+void ModuleBase::fail_type() const {
   fail("call: a ", type_name(),
        " derives from a module of another type, whose forward would run; "
        "expected ",

@@ -21,6 +21,10 @@ Embedding::Embedding(int64_t num_embeddings, int64_t embedding_dim, const Embedd
   }
   weight = Parameter(empty({num_embeddings, embedding_dim}));
   init::normal_(weight);
+  clear_padding();
+}
+
+void Embedding::clear_padding() const {
   if (!padding_idx_) return;
   const NoGrad no_grad;
   init::zeros_(select(weight, 0, *padding_idx_));

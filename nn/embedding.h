@@ -25,6 +25,8 @@ class Embedding : public Module<Embedding> {
   int64_t num_embeddings() const { return num_embeddings_; }
   int64_t embedding_dim() const { return embedding_dim_; }
   const std::optional<int64_t>& padding_idx() const { return padding_idx_; }
+  // Makes the row padding_idx zeros again, if there is one: for those who draw the weight anew.
+  void clear_padding() const;
 
   Parameter weight;  // (num_embeddings, embedding_dim)
 

@@ -1,10 +1,13 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/nn/attention.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/init.h>
 #include <adjoint/nn/linear.h>
+#include <adjoint/nn/position.h>
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_set>
 
@@ -41,6 +44,7 @@ void normal_(const Tensor& x, double mean, double std, Generator& generator) {
 }
 
 void constant_(const Tensor& x, double value) {
+  check(x.defined(), "constant_: undefined tensor; expected a tensor with elements");
   const NoGrad no_grad;
   fill_(x, value);
 }
@@ -49,6 +53,7 @@ void zeros_(const Tensor& x) { constant_(x, 0); }
 void ones_(const Tensor& x) { constant_(x, 1); }
 
 Fans fans(const Tensor& weight) {
+  check(weight.defined(), "fans: undefined tensor; expected a weight");
   check<ShapeError>(weight.dim() >= 2, "fans: shape ", weight.shape(),
                     "; expected two dimensions or more: (out, in) or (out, in, kernel...)");
   int64_t kernel = 1;
@@ -104,16 +109,30 @@ void gpt2_(ModuleBase& model, const Gpt2Options& options, Generator& generator) 
                      "; expected 1 or more");
   const double residual_std = options.std / std::sqrt(2.0 * static_cast<double>(options.n_layer));
   std::unordered_set<const Slot*> done;
-  const auto first = [&done](const Parameter& p) { return done.insert(p.slot().get()).second; };
+  const auto draw = [&](const Parameter& p, double std) {
+    if (p.defined() && done.insert(p.slot().get()).second) init::normal_(p, 0, std, generator);
+  };
+  const auto clear = [](const Parameter& bias) {
+    if (bias.defined()) zeros_(bias);
+  };
   for (const NamedModule& named : model.named_modules()) {
     if (const auto* linear = dynamic_cast<const Linear*>(named.module)) {
-      const bool residual = named.name.substr(named.name.rfind('.') + 1) == options.residual;
-      if (first(linear->weight)) {
-        init::normal_(linear->weight, 0, residual ? residual_std : options.std, generator);
-      }
-      if (linear->bias.defined()) zeros_(linear->bias);
+      const std::string last = named.name.substr(named.name.rfind('.') + 1);
+      const bool residual = std::ranges::find(options.residual, last) != options.residual.end();
+      draw(linear->weight, residual ? residual_std : options.std);
+      clear(linear->bias);
     } else if (const auto* embedding = dynamic_cast<const Embedding*>(named.module)) {
-      if (first(embedding->weight)) init::normal_(embedding->weight, 0, options.std, generator);
+      draw(embedding->weight, options.std);
+      embedding->clear_padding();
+    } else if (const auto* attention = dynamic_cast<const MultiHeadAttention*>(named.module)) {
+      draw(attention->in_proj_weight, options.std);
+      draw(attention->q_proj_weight, options.std);
+      draw(attention->k_proj_weight, options.std);
+      draw(attention->v_proj_weight, options.std);
+      clear(attention->in_proj_bias);
+    } else if (const auto* positions =
+                   dynamic_cast<const LearnedPositionalEmbedding*>(named.module)) {
+      draw(positions->weight, options.std);
     }
   }
 }

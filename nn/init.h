@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace adjoint::nn {
 class ModuleBase;
@@ -52,11 +53,13 @@ void kaiming_normal_(const Tensor& x, const KaimingOptions& options = {},
 struct Gpt2Options {
   int64_t n_layer = 1;
   double std = 0.02;
-  std::string residual = "c_proj";  // the name of the Linear layers that end a residual branch
+  // The names of the Linear layers that end a residual branch: GPT-2's, and TransformerBlock's.
+  std::vector<std::string> residual = {"c_proj", "out_proj", "linear2"};
 };
-// Radford et al. 2019 (GPT-2): weights of Linear and Embedding from normal(0, std), those that end
-// a residual branch from normal(0, std / sqrt(2 n_layer)); biases zero. Everything else stays. Each
-// parameter is drawn once, in the order of the visit, so the weights are a function of the
+// Radford et al. 2019 (GPT-2): weights of Linear, Embedding, MultiHeadAttention and learned
+// positions from normal(0, std), those that end a residual branch from
+// normal(0, std / sqrt(2 n_layer)); biases and the row padding_idx zero. Everything else stays.
+// Each parameter is drawn once, in the order of the visit, so the weights are a function of the
 // generator's state. ConfigError for n_layer below 1.
 void gpt2_(ModuleBase& model, const Gpt2Options& options,
            Generator& generator = default_generator());

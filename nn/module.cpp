@@ -3,7 +3,8 @@
 
 #include <cxxabi.h>
 
-#include <algorithm>
+#include <cstdlib>
+#include <mutex>
 #include <unordered_set>
 
 namespace adjoint::nn {
@@ -76,7 +77,12 @@ void Visitor::slot(std::string_view name, SlotHandle& handle) {
 
 void Visitor::operator()(std::string_view name, ModuleBase& module) {
   const size_t before = push(name);
-  if (enter(path_, module)) module.members(*this);
+  if (enter(path_, module)) {
+    module.members(*this);
+    if (!module.tied_.load(std::memory_order_relaxed)) {
+      module.tied_.store(true, std::memory_order_release);
+    }
+  }
   leave(path_, module);
   path_.resize(before);
 }
@@ -84,17 +90,17 @@ void Visitor::operator()(std::string_view name, ModuleBase& module) {
 void Visitor::operator()(std::string_view name, AnyModule& module) { (*this)(name, module.get()); }
 
 void Visitor::tie(const Parameter& a, const Parameter& b) {
-  check(a.defined() && b.defined(), "tie: an undefined parameter, in '", path_,
-        "'; expected two that have values");
-  if (a.slot() == b.slot()) return;
-  check<ShapeError>(a.shape() == b.shape(), "tie: shapes ", a.shape(), " and ", b.shape(), ", in '",
-                    path_, "'; expected the same shape");
+  if (a.defined() && a.slot() == b.slot()) return;
+  const std::string where = path_.empty() ? "the model" : path_;
+  check(a.defined() && b.defined(), "tie: an undefined parameter in ", where,
+        "; expected two that have values");
+  check<ShapeError>(a.shape() == b.shape(), "tie: shapes ", a.shape(), " and ", b.shape(), " in ",
+                    where, "; expected the same shape");
   a.share(b);
 }
 
 void visit(ModuleBase& root, Visitor& visitor) {
-  Visitor ties;
-  ties("", root);
+  root.make_ties();
   visitor("", root);
 }
 
@@ -102,13 +108,25 @@ void visit(ModuleBase& root, Visitor& visitor) {
 
 void ModuleBase::members(Visitor&) {}
 
+void ModuleBase::make_ties() const {
+  // Several threads may be the first to call or visit a module; a members() may visit others.
+  static std::recursive_mutex mutex;
+  const std::lock_guard lock(mutex);
+  Visitor ties;
+  ties("", writable(*this));
+}
+
 std::string ModuleBase::type_name() const {
   const char* mangled = typeid(*this).name();
   int status = 0;
   char* demangled = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
   std::string name = status == 0 ? demangled : mangled;
   std::free(demangled);
-  name = name.substr(0, name.find('<'));
+  // Without its template's arguments, which may have colons of their own.
+  for (size_t i = name.size(), depth = 0; i-- > 0 && name.back() == '>';) {
+    if (name[i] == '>') ++depth;
+    if (name[i] == '<' && --depth == 0) name.resize(i);
+  }
   const size_t colon = name.rfind(':');
   return colon == std::string::npos ? name : name.substr(colon + 1);
 }

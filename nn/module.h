@@ -12,7 +12,8 @@
 // that are there, so optimizers stay valid. Hooks belong to the object: they are not copied.
 //
 // Calling one module from several threads is safe if its forward is (all of this library's are,
-// except for the writing of buffers in training). Everything that changes it is not.
+// except for the writing of buffers in training), and so is visiting it. Everything that changes it
+// is not.
 #pragma once
 
 #include <adjoint/core/error.h>
@@ -20,6 +21,7 @@
 #include <adjoint/nn/state_dict.h>
 #include <adjoint/nn/visitor.h>
 
+#include <atomic>
 #include <concepts>
 #include <functional>
 #include <iosfwd>
@@ -88,7 +90,7 @@ class ModuleBase {
   void zero_grad() const;
   // Freezes, or thaws, all parameters.
   void requires_grad_(bool value = true) const;
-  // The number of trained values; tied ones count once.
+  // The number of values in parameters, frozen ones included; tied ones count once.
   int64_t parameter_count() const;
   // Calls f for every module, children before parents.
   void apply(const std::function<void(ModuleBase&)>& f);
@@ -99,26 +101,50 @@ class ModuleBase {
 
  protected:
   ModuleBase() = default;
-  ModuleBase(const ModuleBase& other) : training_(other.training_) {}
-  ModuleBase(ModuleBase&& other) noexcept = default;
+  ModuleBase(const ModuleBase& other) : training_(other.tied().training_) {}
+  ModuleBase(ModuleBase&& other) noexcept
+      : hooks_(std::move(other.hooks_)),
+        training_(other.training_),
+        tied_(other.tied_.load(std::memory_order_relaxed)) {}
   ModuleBase& operator=(const ModuleBase& other) {
-    training_ = other.training_;
+    training_ = other.tied().training_;
+    tied_.store(false, std::memory_order_relaxed);
     return *this;
   }
-  // Deleted, so that a temporary is assigned by copying: moving a vector of blocks would take
-  // the place of the slots that optimizers hold, where writing into them is what is meant.
-  ModuleBase& operator=(ModuleBase&&) = delete;
+  ModuleBase& operator=(ModuleBase&&) = delete;  // see Module
 
+  // What a call looks at first: the dynamic type (Error), and ties that were not made yet.
+  void before_call(const std::type_info& self) const {
+    if (typeid(*this) != self) [[unlikely]] {
+      fail_type();
+    }
+    tied();
+  }
   bool hooked() const;
   void before_forward(std::vector<Tensor>& inputs) const;
   void after_forward(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
-  void check_type(const std::type_info& self) const;
+  [[noreturn]] void fail_type() const;
 
  private:
+  friend class Visitor;
+  friend void visit(ModuleBase& root, Visitor& visitor);
   struct Hooks;
+
+  // Itself, with its ties made. What is copied comes from here: members that are to be tied and
+  // still have slots of their own may differ.
+  const ModuleBase& tied() const {
+    if (!tied_.load(std::memory_order_acquire)) [[unlikely]] {
+      make_ties();
+    }
+    return *this;
+  }
+  void make_ties() const;
 
   std::shared_ptr<Hooks> hooks_;
   bool training_ = true;
+  // Whether a visit has made the ties since this was built, copied or assigned. If not, the first
+  // call does: gradients would go to slots that the next visit lets go.
+  mutable std::atomic<bool> tied_ = false;
 };
 
 // The path of a module inside root ("" for root itself); nothing if it is not there.
@@ -135,11 +161,12 @@ int64_t visited_slots(const ModuleBase& module);
 // Modules that cannot be copied pass.
 void check_members(const ModuleBase& module);
 
-// As PyTorch prints modules; runs of equal elements of a list are drawn together.
+// As PyTorch prints modules, without `inplace`; runs of equal elements of a list are drawn
+// together.
 std::string to_string(const ModuleBase& module);
 std::ostream& operator<<(std::ostream& out, const ModuleBase& module);
 
-// Sees the calls of modules on this thread while it is installed.
+// Sees the calls of modules on this thread while it is installed. A call that throws has no exit.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
@@ -213,13 +240,23 @@ std::conditional_t<kIsTensor<T>, const Tensor&, T&&> replaced(
 template <class Self>
 class Module : public ModuleBase {
  public:
+  Module() = default;
+  Module(const Module&) = default;
+  Module(Module&&) noexcept = default;
+  Module& operator=(const Module&) = default;
+  // Deleted, here too, since a deleted one that is implicit is passed over: a temporary is assigned
+  // by copying. Moving a vector of blocks would take the place of the slots that optimizers hold,
+  // where writing into them is what is meant.
+  Module& operator=(Module&&) = delete;
+  ~Module() override = default;
+
   // Runs the hooks and forward. What it throws names the module's path. Error if the object is of
   // a class derived from Self, whose forward would not be the one that runs.
   template <class... Args>
   auto operator()(Args&&... args) const {
     const detail::CallScope scope(*this);
     try {
-      check_type(typeid(Self));
+      before_call(typeid(Self));
       if (hooked()) [[unlikely]] {
         return hooked_forward(std::forward<Args>(args)...);
       }
@@ -259,7 +296,7 @@ class Module : public ModuleBase {
     static_assert(std::is_nothrow_move_constructible_v<Self>,
                   "a module moves without throwing, or a vector of them would copy its slots");
     if constexpr (std::is_copy_constructible_v<Self>) {
-      check_type(typeid(Self));
+      if (typeid(*this) != typeid(Self)) fail_type();
       return std::make_unique<Self>(self());
     } else {
       fail("clone: ", type_name(), " cannot be copied; expected a module of copyable members");
@@ -267,7 +304,7 @@ class Module : public ModuleBase {
   }
 
   void assign(const ModuleBase& other) override {
-    check_type(typeid(Self));
+    if (typeid(*this) != typeid(Self)) fail_type();
     check(typeid(other) == typeid(Self), "assign: a ", other.type_name(), " to a ", type_name(),
           "; expected modules of one type");
     if constexpr (std::is_copy_assignable_v<Self>) {

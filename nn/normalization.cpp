@@ -27,8 +27,8 @@ void LayerNorm::members(Visitor& v) {
 std::string LayerNorm::describe() const {
   std::ostringstream out;
   out << normalized_shape_ << ", eps=" << eps_
-      << ", elementwise_affine=" << (weight.defined() ? "True" : "False");
-  if (weight.defined() && !bias.defined()) out << ", bias=False";
+      << ", elementwise_affine=" << (weight.defined() ? "True" : "False")
+      << ", bias=" << (bias.defined() ? "True" : "False");
   return out.str();
 }
 

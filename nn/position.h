@@ -17,8 +17,8 @@ struct PositionForwardOptions {
 
 // x (..., T, d_model) + table[offset : offset + T], with
 //   table[pos, 2i] = sin(pos / 10000^(2i / d_model)), table[pos, 2i + 1] = cos(the same).
-// Vaswani et al. 2017, arXiv 1706.03762, section 3.5. The table is a buffer, not in files.
-// ShapeError if x has another width or reaches beyond max_len.
+// Vaswani et al. 2017, arXiv 1706.03762, section 3.5. The table is a buffer, not in files, of f32
+// precision. ShapeError if x has another width or reaches beyond max_len.
 class SinusoidalPositionalEncoding : public Module<SinusoidalPositionalEncoding> {
  public:
   using ForwardOptions = PositionForwardOptions;

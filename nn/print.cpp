@@ -20,9 +20,12 @@ std::string indented(const std::string& text) {
   return out;
 }
 
-std::string braced(const std::string& head, const std::vector<Printed>& children) {
-  if (children.empty()) return head + "()";
-  std::string out = head + "(";
+// What describes it in the brackets, on a line of its own where there are children.
+std::string braced(const std::string& type, const std::string& described,
+                   const std::vector<Printed>& children) {
+  if (children.empty()) return type + "(" + described + ")";
+  std::string out = type + "(";
+  if (!described.empty()) out += "\n  " + indented(described);
   for (const Printed& child : children) out += "\n  (" + child.name + "): " + indented(child.text);
   return out + "\n)";
 }
@@ -56,8 +59,7 @@ class Printer : public Visitor {
   void leave(const std::string&, ModuleBase& module) override {
     const Open done = std::move(open_.back());
     open_.pop_back();
-    std::string text = done.children.empty() ? module.type_name() + "(" + module.describe() + ")"
-                                             : braced(module.type_name(), done.children);
+    std::string text = braced(module.type_name(), module.describe(), done.children);
     if (open_.empty()) {
       result = std::move(text);
     } else {
@@ -76,7 +78,7 @@ class Printer : public Visitor {
       // The list stands for its module, as in Sequential.
       siblings.insert(siblings.end(), done.children.begin(), done.children.end());
     } else {
-      siblings.push_back({done.name, braced("ModuleList", runs(done.children))});
+      siblings.push_back({done.name, braced("ModuleList", "", runs(done.children))});
     }
   }
 

@@ -3,6 +3,7 @@
 
 #include <sstream>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace adjoint::nn {
 namespace {
@@ -21,11 +22,18 @@ class CollectState : public Visitor {
 std::vector<NamedSlot> all_names(const ModuleBase& module) {
   CollectState visitor;
   visit(const_cast<ModuleBase&>(module), visitor);
+  std::unordered_set<std::string> seen;
+  for (const NamedSlot& entry : visitor.names) {
+    check(seen.insert(entry.name).second, "members: ", module.type_name(), " names two members \"",
+          entry.name, "\"; expected a name for each");
+  }
   return std::move(visitor.names);
 }
 
+// NaN is the same as NaN.
 bool same_values(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && all(eq(a, b));
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  return all(where(eq(a, b), true, where(ne(a, a), ne(b, b), false)));
 }
 
 // Why the tensor cannot be written to the slot; empty if it can.

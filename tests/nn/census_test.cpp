@@ -1,0 +1,180 @@
+// No module forgets a member: each is built inside a census, and its visit reaches every slot.
+#include <adjoint/core/error.h>
+#include <adjoint/core/ops.h>
+#include <adjoint/models/gpt.h>
+#include <adjoint/nn/activation.h>
+#include <adjoint/nn/attention.h>
+#include <adjoint/nn/embedding.h>
+#include <adjoint/nn/linear.h>
+#include <adjoint/nn/loss.h>
+#include <adjoint/nn/normalization.h>
+#include <adjoint/nn/position.h>
+#include <adjoint/nn/sequential.h>
+#include <adjoint/nn/transformer.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/core/numeric.h"
+
+namespace adjoint::nn {
+namespace {
+
+using Made = std::unique_ptr<ModuleBase>;
+
+template <class M, class... Args>
+std::function<Made()> make(Args... args) {
+  return [=] { return std::make_unique<M>(args...); };
+}
+
+// Every module type, in the forms that own different members.
+std::vector<std::function<Made()>> every_module() {
+  const models::GptConfig config{
+      .vocab_size = 7, .block_size = 4, .n_layer = 2, .n_head = 2, .n_embd = 4};
+  models::GptConfig plain = config;
+  plain.bias = false;
+  return {
+      make<Linear>(3, 2),
+      make<Linear>(3, 2, LinearOptions{.bias = false}),
+      make<Identity>(),
+      make<Embedding>(5, 3),
+      make<LayerNorm>(4),
+      make<LayerNorm>(4, LayerNormOptions{.bias = false}),
+      make<LayerNorm>(4, LayerNormOptions{.elementwise_affine = false}),
+      make<Dropout>(),
+      make<ReLU>(),
+      make<SiLU>(),
+      make<Tanh>(),
+      make<Sigmoid>(),
+      make<GELU>(),
+      make<Softmax>(-1),
+      make<LogSoftmax>(-1),
+      make<MultiHeadAttention>(4, 2),
+      make<MultiHeadAttention>(4, 2, MultiHeadAttentionOptions{.bias = false}),
+      make<MultiHeadAttention>(4, 2, MultiHeadAttentionOptions{.kdim = 3, .vdim = 5}),
+      make<FeedForward>(4, 8),
+      make<TransformerBlock>(4, 2),
+      make<TransformerBlock>(4, 2, TransformerBlockOptions{.bias = false}),
+      make<SinusoidalPositionalEncoding>(4),
+      make<LearnedPositionalEmbedding>(4, PositionOptions{.max_len = 8}),
+      make<CrossEntropyLoss>(),
+      make<MSELoss>(),
+      [] { return std::make_unique<Sequential>(Linear(2, 2), ReLU(), Sequential(Linear(2, 1))); },
+      make<models::GptAttention>(config),
+      make<models::GptMlp>(config),
+      make<models::GptBlock>(config),
+      make<models::GptBlock>(plain),
+      make<models::GptTransformer>(config),
+      [config] { return std::make_unique<models::Gpt>(config); },
+      [plain] { return std::make_unique<models::Gpt>(plain); },
+  };
+}
+
+TEST(Census, EveryModuleNamesEveryMember) {
+  for (const auto& build : every_module()) {
+    const SlotCensus census;
+    const Made module = build();
+    SCOPED_TRACE(module->type_name());
+    // A tie lets one of its slots go, in the visit.
+    const int64_t visited = visited_slots(*module);
+    EXPECT_EQ(visited, census.alive());
+    const Made copy = module->clone();
+    EXPECT_EQ(visited_slots(*copy), visited);
+    EXPECT_EQ(census.alive(), 2 * visited);
+    EXPECT_NO_THROW(check_members(*module));
+  }
+}
+
+TEST(Census, NoModuleTypeIsLeftOut) {
+  std::set<std::string> built;
+  for (const auto& build : every_module()) built.insert(build()->type_name());
+  // Declarations: at the beginning of a line, so that what comments show is not one.
+  const std::regex declaration(
+      "\n(?:class|struct) (\\w+)(?: final)? : (?:public )?"
+      "(?:nn::)?Module<(\\w+)>");
+  int found = 0;
+  for (const char* folder : {"nn", "models"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(
+             std::string(ADJOINT_SOURCE_DIR) + "/" + folder)) {
+      if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
+      std::stringstream text;
+      text << std::ifstream(entry.path()).rdbuf();
+      const std::string code = text.str();
+      for (auto it = std::sregex_iterator(code.begin(), code.end(), declaration);
+           it != std::sregex_iterator(); ++it) {
+        ++found;
+        EXPECT_TRUE(built.contains((*it)[1]))
+            << (*it)[1] << " in " << entry.path() << " has no row in every_module()";
+      }
+    }
+  }
+  EXPECT_GE(found, 20) << "the headers of nn and models were not found, or read differently";
+}
+
+struct Forgetful : Module<Forgetful> {
+  Linear kept{2, 2}, forgotten{2, 2, {.bias = false}};
+  Buffer also{zeros({1})};
+  Tensor forward(const Tensor& x) const { return forgotten(kept(x)); }
+  void members(Visitor& v) override { v("kept", kept); }
+};
+
+TEST(Census, AForgottenMemberIsFound) {
+  EXPECT_EQ(numeric::message_of<Error>([] { check_members(Forgetful()); }),
+            "members: Forgetful owns 4 parameters and buffers, and members() names 2; expected "
+            "every one; a member is missing there, or in a module below");
+  EXPECT_THROW(check_members(Sequential(Linear(2, 2), Forgetful())), Error);
+}
+
+struct NoCopy : Module<NoCopy> {
+  std::unique_ptr<Linear> forgotten = std::make_unique<Linear>(2, 2);
+  Tensor forward(const Tensor& x) const { return (*forgotten)(x); }
+};
+
+TEST(Census, WhatCannotBeCopiedIsCountedWhereItIsBuilt) {
+  const SlotCensus census;
+  const NoCopy module;
+  EXPECT_NO_THROW(check_members(module));  // it cannot know
+  EXPECT_EQ(census.alive(), 2);
+  EXPECT_EQ(visited_slots(module), 0);
+}
+
+TEST(Census, CountsWhatIsCreatedAndWhatIsAlive) {
+  const SlotCensus outer;
+  const Parameter a(ones({1}));
+  {
+    const SlotCensus inner;
+    const Parameter b(ones({1}));
+    { const Parameter c = b; }
+    EXPECT_EQ(inner.created(), 2);
+    EXPECT_EQ(inner.alive(), 1);
+    EXPECT_EQ(outer.created(), 1);
+  }
+  std::thread([] { const Parameter elsewhere(ones({1})); }).join();
+  EXPECT_EQ(outer.created(), 1);
+  const Parameter moved = std::move(const_cast<Parameter&>(a));
+  EXPECT_EQ(outer.created(), 1);
+  EXPECT_EQ(outer.alive(), 1);
+}
+
+TEST(Census, SlotsMayOutliveItAndDieElsewhere) {
+  std::optional<Parameter> late;
+  {
+    const SlotCensus census;
+    late.emplace(ones({1}));
+  }
+  std::thread([&] { late.reset(); }).join();
+  const SlotCensus after;
+  EXPECT_EQ(after.created(), 0);
+}
+
+}  // namespace
+}  // namespace adjoint::nn
