@@ -129,6 +129,7 @@ std::optional<int64_t> checkpoint_step(const std::string& name) {
 }
 
 std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run) {
+  if (!is_there(run)) return std::nullopt;
   FoundCheckpoint found;
   for (const int64_t step : steps_in(run)) {
     const std::string name = checkpoint_name(step);

@@ -35,7 +35,8 @@ struct FoundCheckpoint {
 // The checkpoint that a DIR means: DIR itself, or, where it is a run, its newest one that its
 // manifest finds whole. Throws IoError where there is none, and where DIR itself is damaged.
 FoundCheckpoint find_checkpoint(const std::string& dir);
-// The same for a run; nothing where it has no checkpoint yet. IoError if none of its is whole.
+// The same for a run; nothing where it has no checkpoint yet, or is not there. IoError if none of
+// its checkpoints is whole.
 std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run);
 
 // "step-00000120", and the number in such a name.

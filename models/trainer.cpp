@@ -218,9 +218,10 @@ void Trainer::check_finite(double loss, double norm) {
     where = bad == slots_.end() ? "; each gradient is finite, their squares overflow"
                                 : "; the loss is finite, the gradient of " + bad->name + " is not";
   }
-  const std::string what = std::isfinite(loss)
-                               ? "the norm of the gradients is " + std::to_string(norm)
-                               : "the loss is " + std::to_string(loss);
+  // printf gives a NaN a sign.
+  const auto text = [](double x) { return std::isnan(x) ? "nan" : std::to_string(x); };
+  const std::string what = std::isfinite(loss) ? "the norm of the gradients is " + text(norm)
+                                               : "the loss is " + text(loss);
   optimizer_.zero_grad();
   fail<DivergenceError>("training: ", what, " at step ", state_.step + 1, where,
                         "; the weights were not touched",

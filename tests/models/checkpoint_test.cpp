@@ -143,7 +143,7 @@ TEST(FindCheckpoint, InRunsAndByName) {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");
   fs::create_directory(run);
-  EXPECT_EQ(find_newest_in_run(run), std::nullopt);
+  EXPECT_FALSE(find_newest_in_run(run));
   EXPECT_TRUE(contains(error_of<IoError>([&] { find_checkpoint(run); }), "no checkpoint in it"));
   const std::string first = Learner().save(run, 9), second = Learner().save(run, 10);
   for (const std::string& dir : {run, run + "/"}) {
@@ -159,7 +159,8 @@ TEST(FindCheckpoint, InRunsAndByName) {
   fs::create_symlink("step-00000013", folder.path("run/step-00000013"));  // leads to itself
   EXPECT_EQ(find_newest_in_run(run)->path, second);
   EXPECT_TRUE(find_newest_in_run(run)->passed_over.empty());
-  EXPECT_THROW(find_newest_in_run(folder.path("none")), IoError);
+  EXPECT_FALSE(find_newest_in_run(folder.path("none")));
+  EXPECT_THROW(find_newest_in_run(folder.path("run/metrics.jsonl")), IoError);
 }
 
 // Each file of the newest checkpoint cut off, flipped and missing.
