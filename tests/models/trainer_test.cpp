@@ -516,12 +516,13 @@ TEST(Divergence, FirstNonfiniteModule) {
 // --- steps ---
 
 TEST(Trainer, ClipsByTheNormOfAllGradients) {
-  const std::vector<float> start = {1, -2, 0.5}, gradient = {3, 4, 12};  // of norm 13
+  // Of norm 13e-4, against which the 1e-6 of the formula shows.
+  const std::vector<float> start = {1e-4F, -2e-4F, 5e-5F}, gradient = {3e-4F, 4e-4F, 12e-4F};
   struct Case {
     double clip, factor;
   };
-  for (const Case& c : {Case{0, 1}, Case{20, 1}, Case{13, 1}, Case{1, 1 / (13 + 1e-6)},
-                        Case{6.5, 6.5 / (13 + 1e-6)}}) {
+  for (const Case& c : {Case{0, 1}, Case{20, 1}, Case{14e-4, 1}, Case{1e-4, 1e-4 / (13e-4 + 1e-6)},
+                        Case{6.5e-4, 6.5e-4 / (13e-4 + 1e-6)}}) {
     const TemporaryFolder folder;
     Weights model(start);
     const Tensor g = from_vector(gradient);
@@ -532,8 +533,8 @@ TEST(Trainer, ClipsByTheNormOfAllGradients) {
                     folder.path("run"), {});
     TrainerEvents events;
     events.on_step = [](const StepReport& report) {
-      EXPECT_DOUBLE_EQ(report.grad_norm, 13);
-      EXPECT_EQ(report.train_loss, 3 - 8 + 6);
+      EXPECT_NEAR(report.grad_norm, 13e-4, 1e-10);
+      EXPECT_NEAR(report.train_loss, (3 - 8 + 6) * 1e-8, 1e-14);
       EXPECT_EQ(report.val_loss, 1.0);
     };
     trainer.run(events);
