@@ -517,7 +517,7 @@ TEST(Divergence, FirstNonfiniteModule) {
 
 TEST(Trainer, ClipsByTheNormOfAllGradients) {
   // Of norm 13e-4, against which the 1e-6 of the formula shows.
-  const std::vector<float> start = {1e-4F, -2e-4F, 5e-5F}, gradient = {3e-4F, 4e-4F, 12e-4F};
+  const std::vector<float> start = {-1e-4F, -2e-4F, -5e-5F}, gradient = {3e-4F, 4e-4F, 12e-4F};
   struct Case {
     double clip, factor;
   };
@@ -534,7 +534,7 @@ TEST(Trainer, ClipsByTheNormOfAllGradients) {
     TrainerEvents events;
     events.on_step = [](const StepReport& report) {
       EXPECT_NEAR(report.grad_norm, 13e-4, 1e-10);
-      EXPECT_NEAR(report.train_loss, (3 - 8 + 6) * 1e-8, 1e-14);
+      EXPECT_NEAR(report.train_loss, (-3 - 8 - 6) * 1e-8, 1e-14);
       EXPECT_EQ(report.val_loss, 1.0);
     };
     trainer.run(events);
