@@ -40,6 +40,14 @@ auto faulty(F f) -> decltype(f()) {
   }
 }
 
+// The system's operations, but that nothing waits for the disk: on a system that lives, and whose
+// processes alone are killed, syncing shows nowhere.
+inline FileOps unsynced() {
+  FileOps ops = system_file_ops();
+  ops.sync = [](int) { return 0; };
+  return ops;
+}
+
 inline const FileOps kFaulty = {
     .open =
         [](const char* p, int flags, mode_t mode) {
@@ -64,7 +72,7 @@ inline const FileOps kFaulty = {
         },
     .allocate = [](int fd,
                    off_t n) { return faulty([&] { return system_file_ops().allocate(fd, n); }); },
-    .sync = [](int fd) { return faulty([&] { return system_file_ops().sync(fd); }); },
+    .sync = [](int) { return faulty([] { return 0; }); },
     .rename = [](const char* a,
                  const char* b) { return faulty([&] { return system_file_ops().rename(a, b); }); },
     .exchange =
@@ -87,6 +95,6 @@ inline void arm(int call, Fault fault) {
   file_ops() = kFaulty;
 }
 
-inline void disarm() { file_ops() = system_file_ops(); }
+inline void disarm() { file_ops() = unsynced(); }
 
 }  // namespace adjoint::io
