@@ -10,6 +10,8 @@ namespace adjoint::data {
 namespace {
 
 constexpr const char* kFormat = "adjoint-characters";
+// All of Unicode's characters, escaped, take 13 MB.
+constexpr uint64_t kMaxFile = uint64_t{16} << 20;
 
 // The scalar value of a well-formed sequence.
 uint32_t scalar_of(std::string_view sequence) {
@@ -96,7 +98,7 @@ CharTokenizer CharTokenizer::from_json(const Json& json) {
 
 CharTokenizer CharTokenizer::load(const std::string& path) {
   try {
-    return from_json(Json::load(path));
+    return from_json(Json::load(path, kMaxFile));
   } catch (const IoError& error) {
     const std::string what = error.what();
     if (what.starts_with(path)) throw;

@@ -74,7 +74,6 @@ std::vector<TextFile> read_folder(const std::string& folder, const CorpusOptions
   return files;
 }
 
-// Where the name of a fraction makes no sense nothing does.
 void check_fraction(double fraction) {
   check<ConfigError>(fraction > 0 && fraction < 1, "split: fraction ", fraction,
                      "; expected a value between 0 and 1");

@@ -19,9 +19,17 @@ constexpr const char* kManifest = "MANIFEST.json";
 // Counts of the optimizer are kept among its tensors, as in PyTorch.
 constexpr const char* kCountPrefix = "step.";
 
+// What a state.json may have: its text takes up to 24 times its size while it is read.
+constexpr uint64_t kMaxState = uint64_t{512} << 10;
+
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(fs::status(path, error));
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(fs::status(path, error));
 }
 
 // The steps of a run's checkpoints, newest first.
@@ -31,21 +39,26 @@ std::vector<int64_t> steps_in(const std::string& run) {
   for (fs::directory_iterator entries(run, error), end; !error && entries != end;
        entries.increment(error)) {
     const auto step = checkpoint_step(entries->path().filename().string());
-    if (step && entries->is_directory()) steps.push_back(*step);
+    if (step && is_folder(entries->path())) steps.push_back(*step);
   }
   check<IoError>(!error, run, ": the folder cannot be read: ", error.message());
   std::sort(steps.rbegin(), steps.rend());
   return steps;
 }
 
-void prune(const std::string& run, int64_t keep) {
-  int64_t whole = 0;
-  for (const int64_t step : steps_in(run)) {
+// Removes what is older than the checkpoint that was just made and `keep` - 1 whole ones before it.
+// Newer ones, which a run that went on from an older one passed over, stay until it gets there.
+void prune(const std::string& run, int64_t made, int64_t keep) {
+  std::vector<int64_t> older = steps_in(run);
+  std::erase_if(older, [made](int64_t step) { return step >= made; });
+  int64_t wanted = std::max<int64_t>(keep, 2) - 1;
+  if (static_cast<int64_t>(older.size()) <= wanted) return;
+  for (const int64_t step : older) {
     const std::string path = run + "/" + checkpoint_name(step);
-    if (whole >= std::max<int64_t>(keep, 2)) {
+    if (wanted == 0) {
       io::remove_directory(path);
-    } else if (is_there(path + "/" + kManifest)) {
-      ++whole;
+    } else if (!io::manifest_error(path)) {
+      --wanted;
     }
   }
 }
@@ -116,6 +129,7 @@ std::optional<int64_t> checkpoint_step(const std::string& name) {
 }
 
 std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run) {
+  if (!is_there(run)) return std::nullopt;
   FoundCheckpoint found;
   for (const int64_t step : steps_in(run)) {
     const std::string name = checkpoint_name(step);
@@ -133,8 +147,7 @@ std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run) {
 
 FoundCheckpoint find_checkpoint(const std::string& dir) {
   check<IoError>(is_there(dir), dir, ": no such folder; expected a run or a checkpoint");
-  check<IoError>(fs::is_directory(dir), dir,
-                 ": a file; expected the folder of a run or of a checkpoint");
+  check<IoError>(is_folder(dir), dir, ": a file; expected the folder of a run or of a checkpoint");
   const std::string path = fs::path(dir).lexically_normal().string();
   const std::string name = fs::path(path + "/").parent_path().filename().string();
   // A folder without a manifest is somebody else's, unless its name says that it is ours.
@@ -162,19 +175,30 @@ Json TrainingState::to_json() const {
 
 TrainingState TrainingState::from_json(const Json& json) {
   const auto format = json.get<std::string>("format");
-  check<IoError>(format == kStateFormat, "state.json: the format is \"", format, "\"; expected \"",
+  check<IoError>(format == kStateFormat, "the format is \"", format, "\"; expected \"",
                  kStateFormat, "\"");
   const auto version = json.get<int64_t>("version");
-  check<IoError>(version == 1, "state.json: the version is ", version, "; this program reads 1");
+  check<IoError>(version == 1, "the version is ", version, "; this program reads 1");
   TrainingState state;
   state.step = json.get<int64_t>("step");
-  check<IoError>(state.step >= 0, "state.json: step is ", state.step, "; expected 0 or more");
+  check<IoError>(state.step >= 0, "step is ", state.step, "; expected 0 or more");
   state.best_loss = json.get<std::optional<double>>("best_loss");
   state.best_step = json.get<int64_t>("best_step");
   state.pending = json.at("pending");
   state.identity = json.at("identity");
   state.about = json.at("about");
   return state;
+}
+
+TrainingState TrainingState::load(const std::string& path) {
+  const Json json = Json::load(path, kMaxState);
+  try {
+    return from_json(json);
+  } catch (const IoError& error) {
+    const std::string what = error.what();
+    if (what.starts_with(path)) throw;
+    fail<IoError>(path, ": ", what);
+  }
 }
 
 void check_identity(const Json& saved, const Json& current, const std::string& checkpoint) {
@@ -195,9 +219,13 @@ void write_weights(io::AtomicDirectory& folder, const nn::ModuleBase& model) {
 }
 
 void load_weights(const std::string& file, nn::ModuleBase& model) {
-  const nn::LoadReport report = model.load_state_dict(load_safetensors(file), false);
-  check<IoError>(report.ok(), file, ": does not fit the model: ", report.message(),
-                 "; expected the weights of a model with this config.json");
+  const std::map<std::string, Tensor> weights = load_safetensors(file);
+  try {
+    model.load_state_dict(weights);
+  } catch (const Error& error) {
+    fail<IoError>(file, ": does not fit the model: ", error.what(),
+                  "; expected the weights of a model of the same configuration");
+  }
 }
 
 void check_parameter_count(const std::string& file, int64_t count) {
@@ -205,10 +233,12 @@ void check_parameter_count(const std::string& file, int64_t count) {
   uint64_t stored = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
     const SafetensorsFile::Entry entry = weights[i];
-    stored += entry.bytes * 8 / static_cast<uint64_t>(bits(entry.type));
+    const auto dtype = dtype_of_stored(entry.type);
+    if (dtype && is_floating_point(*dtype)) stored += entry.bytes / element_size(*dtype);
   }
-  check<IoError>(stored == static_cast<uint64_t>(count), file, ": has ", stored,
-                 " values; expected ", count, " for the model that config.json describes");
+  check<IoError>(stored >= static_cast<uint64_t>(count), file, ": has ", stored,
+                 " floating-point values; expected ", count,
+                 " for the model that config.json describes");
 }
 
 void save_model_folder(const std::string& dir,
@@ -217,12 +247,15 @@ void save_model_folder(const std::string& dir,
   static const std::set<std::string> ours = {"model.safetensors", "config.json", "tokenizer.json",
                                              kManifest};
   if (is_there(dir)) {
-    check<IoError>(fs::is_directory(dir), dir, ": is a file; expected a folder for the model");
-    for (const auto& entry : fs::directory_iterator(dir)) {
-      check<IoError>(ours.count(entry.path().filename().string()) > 0, dir,
-                     ": holds more than a model (", entry.path().filename().string(),
+    check<IoError>(is_folder(dir), dir, ": is a file; expected a folder for the model");
+    std::error_code error;
+    for (fs::directory_iterator entries(dir, error), end; !error && entries != end;
+         entries.increment(error)) {
+      const std::string name = entries->path().filename().string();
+      check<IoError>(ours.contains(name), dir, ": holds more than a model (", name,
                      "), so it is not replaced; expected a new folder");
     }
+    check<IoError>(!error, dir, ": the folder cannot be read: ", error.message());
   }
   const fs::path parent = fs::path(dir).lexically_normal().parent_path();
   if (!parent.empty()) io::create_directories(parent.string());
@@ -246,20 +279,27 @@ std::string save_checkpoint(const std::string& run, const TrainingState& state,
   folder.write("state.json", state.to_json().dump(2) + "\n");
   folder.commit();
   io::write_file_atomic(run + "/latest", name + "\n");
-  prune(run, keep);
+  prune(run, state.step, keep);
   return path;
 }
 
 TrainingState load_checkpoint(const std::string& path, nn::ModuleBase& model,
                               optim::Optimizer& optimizer) {
-  TrainingState state = TrainingState::from_json(Json::load(path + "/state.json"));
+  io::verify_manifest(path);
+  TrainingState state = TrainingState::load(path + "/state.json");
   const std::string file = path + "/optimizer.safetensors";
-  const std::map<std::string, Tensor> memory = load_safetensors(file);
-  load_weights(path + "/model.safetensors", model);
+  const optim::OptimizerState before = optimizer.state();
+  const optim::OptimizerState saved = state_of(load_safetensors(file));
   try {
-    optimizer.load_state(state_of(memory));
+    optimizer.load_state(saved);
   } catch (const ConfigError& error) {
     fail<IoError>(file, ": does not fit the optimizer: ", error.what());
+  }
+  try {
+    load_weights(path + "/model.safetensors", model);
+  } catch (...) {
+    optimizer.load_state(before);
+    throw;
   }
   return state;
 }

@@ -35,7 +35,8 @@ struct FoundCheckpoint {
 // The checkpoint that a DIR means: DIR itself, or, where it is a run, its newest one that its
 // manifest finds whole. Throws IoError where there is none, and where DIR itself is damaged.
 FoundCheckpoint find_checkpoint(const std::string& dir);
-// The same for a run; nothing where it has no checkpoint yet. IoError if none of its is whole.
+// The same for a run; nothing where it has no checkpoint yet, or is not there. IoError if none of
+// its checkpoints is whole.
 std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run);
 
 // "step-00000120", and the number in such a name.
@@ -55,7 +56,9 @@ struct TrainingState {
   Json about = Json::object();
 
   Json to_json() const;
+  // IoError where a member is missing, of another type or out of range.
   static TrainingState from_json(const Json& json);
+  static TrainingState load(const std::string& path);
 };
 
 // Compares what was saved with what is asked for. Throws ConfigError naming the first field that
@@ -63,16 +66,17 @@ struct TrainingState {
 void check_identity(const Json& saved, const Json& current, const std::string& checkpoint);
 
 // Writes RUN/step-N with the model's weights, the optimizer's memory, the state, and what
-// `add_files` adds (config.json, tokenizer.json); then RUN/latest; then removes all but the newest
-// `keep` (at least 2) whole checkpoints. A checkpoint of that name is replaced.
+// `add_files` adds (config.json, tokenizer.json); then RUN/latest; then removes the older ones but
+// for the newest that are whole, so that `keep` (at least 2) are there with this one. A checkpoint
+// of that name is replaced; newer ones are left alone.
 // Returns the folder's path.
 std::string save_checkpoint(const std::string& run, const TrainingState& state,
                             const nn::ModuleBase& model, const optim::Optimizer& optimizer,
                             const std::function<void(io::AtomicDirectory&)>& add_files,
                             int64_t keep = 2);
 
-// Reads a checkpoint into a model and an optimizer of the same parameters. What is wrong is found
-// before either is written.
+// Reads a checkpoint into a model and an optimizer of the same parameters. Throws IoError where it
+// is damaged or does not fit, and leaves both as they were.
 TrainingState load_checkpoint(const std::string& path, nn::ModuleBase& model,
                               optim::Optimizer& optimizer);
 
@@ -81,10 +85,11 @@ TrainingState load_checkpoint(const std::string& path, nn::ModuleBase& model,
 // model.safetensors of a module: every parameter and persistent buffer, ties as aliases in the
 // metadata ("lm_head.weight": "transformer.wte.weight").
 void write_weights(io::AtomicDirectory& folder, const nn::ModuleBase& model);
-// Reads such a file. IoError naming every tensor that is missing, unexpected or of another shape.
+// Reads such a file. IoError naming every tensor that is missing, unexpected or of another shape;
+// nothing is written then.
 void load_weights(const std::string& file, nn::ModuleBase& model);
-// Throws IoError unless the file's tensors have `count` elements together: to be asked before a
-// model of sizes read from a file is built.
+// Throws IoError unless the file's floating tensors have `count` elements together, at least: to be
+// asked before a model of sizes read from a file is built.
 void check_parameter_count(const std::string& file, int64_t count);
 // Writes a folder with `body`, replacing one that is empty or holds nothing but a model.
 void save_model_folder(const std::string& dir,

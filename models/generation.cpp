@@ -7,27 +7,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/support/eval_mode.h"
+
 namespace adjoint::models {
 namespace {
 
 using data::Token;
-
-// In eval mode while it lives.
-class EvalMode {
- public:
-  explicit EvalMode(nn::ModuleBase& model) : model_(model), training_(model.is_training()) {
-    if (training_) model_.eval();
-  }
-  ~EvalMode() {
-    if (training_) model_.train();
-  }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  nn::ModuleBase& model_;
-  bool training_;
-};
 
 Tensor ids_of(std::span<const Token> tokens) {
   const std::vector<int64_t> ids(tokens.begin(), tokens.end());
@@ -113,13 +98,15 @@ void SamplingOptions::validate() const {
 Token sample(std::span<const double> logits, const SamplingOptions& options, Generator& generator) {
   options.validate();
   check(!logits.empty(), "sample: no logits; expected one a token");
-  for (const double logit : logits) check(!std::isnan(logit), "sample: a logit is NaN");
-  if (options.temperature == 0) {
-    return static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  for (const double logit : logits) {
+    check(!std::isnan(logit), "sample: a logit is NaN; expected numbers");
   }
+  const auto largest = std::max_element(logits.begin(), logits.end());
+  check(std::isfinite(*largest), "sample: the largest logit is ", *largest,
+        "; expected a finite one");
+  if (options.temperature == 0) return static_cast<Token>(largest - logits.begin());
   const Candidates all = candidates(logits, options);
   const double total = std::accumulate(all.weights.begin(), all.weights.end(), 0.0);
-  check(std::isfinite(total), "sample: the logits have no finite maximum");
   size_t kept = 0;
   double sum = 0;
   while (kept < all.weights.size() && (kept == 0 || sum < options.top_p * total)) {
@@ -136,6 +123,8 @@ Token sample(std::span<const double> logits, const SamplingOptions& options, Gen
 void generate(Gpt& model, std::span<const Token> prompt, const GenerationOptions& options,
               const std::function<bool(Token)>& on_token) {
   options.sampling.validate();
+  check<ConfigError>(options.max_tokens >= 0, "generate: max_tokens is ", options.max_tokens,
+                     "; expected 0 or more");
   check<ConfigError>(!prompt.empty(), "generate: the prompt is empty; expected a token or more");
   const EvalMode eval(model);
   Generator generator(options.seed);
@@ -152,10 +141,12 @@ std::string generate_text(Gpt& model, const data::CharTokenizer& tokenizer, std:
                           const GenerationOptions& options,
                           const std::function<void(std::string_view)>& on_text) {
   check<ConfigError>(tokenizer.vocab_size() <= model.config().vocab_size,
-                     "generate: the tokenizer ", "has ", tokenizer.vocab_size(),
-                     " tokens; the model knows ", model.config().vocab_size);
+                     "generate: the tokenizer has ", tokenizer.vocab_size(),
+                     " tokens; expected at most the model's vocab_size, ",
+                     model.config().vocab_size);
   for (const std::string& stop : options.stop) {
-    check<ConfigError>(!stop.empty(), "generate: a stop string is empty");
+    check<ConfigError>(!stop.empty(),
+                       "generate: a stop string is empty; expected a character or more");
   }
   std::string text;
   size_t shown = 0;

@@ -25,7 +25,7 @@ struct SamplingOptions {
 };
 
 // Draws a token. Of equal logits the lower token comes first. Throws Error where a logit is NaN or
-// all are minus infinity.
+// none is finite and largest.
 data::Token sample(std::span<const double> logits, const SamplingOptions& options,
                    Generator& generator);
 

@@ -12,6 +12,9 @@
 namespace adjoint::models {
 namespace {
 
+// What a config.json may have: its text takes up to 24 times its size while it is read.
+constexpr uint64_t kMaxConfig = uint64_t{512} << 10;
+
 // A bool mask (new, past + new) that lets each position see itself and what came before.
 Tensor causal_mask(int64_t past, int64_t count) {
   return tril(ones({count, past + count}, DType::boolean), past);
@@ -80,7 +83,7 @@ GptConfig GptConfig::from_json(const Json& json) {
 }
 
 GptConfig GptConfig::load(const std::string& path) {
-  const Json json = Json::load(path);
+  const Json json = Json::load(path, kMaxConfig);
   try {
     return from_json(json);
   } catch (const ConfigError& error) {
@@ -226,6 +229,7 @@ Tensor Gpt::loss(const Tensor& ids, const Tensor& targets) const {
 }
 
 KvCache Gpt::make_cache(int64_t batch) const {
+  check<ShapeError>(batch >= 1, "Gpt::make_cache: batch ", batch, "; expected at least 1");
   KvCache cache;
   const Shape shape{batch, config_.n_head, config_.block_size, config_.n_embd / config_.n_head};
   const DType dtype = transformer.wte.weight.dtype();
@@ -237,6 +241,12 @@ KvCache Gpt::make_cache(int64_t batch) const {
 
 Tensor Gpt::next_logits(const Tensor& ids, KvCache& cache) const {
   const NoGrad no_grad;
+  const Shape shape = cache.layers.empty() ? Shape{} : cache.layers[0].keys.shape();
+  check<ShapeError>(static_cast<int64_t>(cache.layers.size()) == config_.n_layer &&
+                        ids.dim() == 2 && shape[0] == ids.size(0),
+                    "Gpt::next_logits: ids of shape ", ids.shape(), " and a cache of ",
+                    cache.layers.size(), " layers of shape ", shape,
+                    "; expected make_cache(B) for ids (B, T)");
   const Tensor hidden = transformer(ids, &cache);  // (B, T, n_embd)
   return lm_head(select(hidden, 1, -1));
 }

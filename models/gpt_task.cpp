@@ -15,6 +15,7 @@ constexpr int64_t kEvaluationTokens = 4096;
 
 std::optional<double> mean_loss(const Gpt& model, std::span<const data::Token> tokens,
                                 int64_t seq_len, const std::function<bool()>& stop) {
+  check<ConfigError>(seq_len >= 1, "mean_loss: seq_len is ", seq_len, "; expected at least 1");
   const NoGrad no_grad;
   const data::SequentialBatches batches(tokens, std::max<int64_t>(kEvaluationTokens / seq_len, 1),
                                         seq_len);
@@ -39,8 +40,8 @@ GptTask::GptTask(Gpt& model, const data::CharTokenizer& tokenizer, std::vector<d
   check<ConfigError>(options.seq_len <= model.config().block_size, "GptTask: seq_len is ",
                      options.seq_len, "; expected at most the model's block_size, ",
                      model.config().block_size);
-  check<ConfigError>(validation_.size() >= 2, "GptTask: the text to be examined on has ",
-                     validation_.size(), " tokens; expected at least two");
+  check<ConfigError>(validation_.size() >= 2, "GptTask: the validation text has ",
+                     validation_.size(), " tokens; expected at least 2");
 }
 
 Tensor GptTask::loss(int64_t step) {

@@ -32,6 +32,10 @@ class GptTask : public TrainingTask {
   GptTask(Gpt& model, const data::CharTokenizer& tokenizer, std::vector<data::Token> train,
           std::vector<data::Token> validation, const GptTaskOptions& options);
 
+  // The batches look into the texts.
+  GptTask(const GptTask&) = delete;
+  GptTask& operator=(const GptTask&) = delete;
+
   nn::ModuleBase& model() override { return model_; }
   Tensor loss(int64_t step) override;
   std::optional<double> validation_loss(const std::function<bool()>& stop) override;

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "models/support/eval_mode.h"
+
 namespace adjoint::models {
 namespace {
 
@@ -126,7 +128,7 @@ Trainer::Trainer(TrainingTask& task, optim::Optimizer& optimizer, const optim::S
 }
 
 void Trainer::resume(const std::string& checkpoint) {
-  const TrainingState saved = TrainingState::from_json(Json::load(checkpoint + "/state.json"));
+  const TrainingState saved = TrainingState::load(checkpoint + "/state.json");
   check_identity(saved.identity, state_.identity, checkpoint);
   check<IoError>(saved.step <= options_.steps, checkpoint, "/state.json: step is ", saved.step,
                  "; expected at most ", options_.steps);
@@ -135,14 +137,16 @@ void Trainer::resume(const std::string& checkpoint) {
   state_.best_loss = saved.best_loss;
   state_.best_step = saved.best_step;
   state_.pending = saved.pending;
-  // The line of a step whose validation is still to come is still to come too.
-  cut_metrics(run_ + "/metrics.jsonl", saved.pending.is_null() ? saved.step : saved.step - 1);
+  has_checkpoint_ = true;
 }
 
 TrainingEnd Trainer::run(const TrainerEvents& events) {
   if (state_.step >= options_.steps && state_.pending.is_null()) return TrainingEnd::was_finished;
   io::create_directories(run_);
-  MetricsFile metrics(run_ + "/metrics.jsonl");
+  const std::string path = run_ + "/metrics.jsonl";
+  // The line of a step whose validation is still to come is still to come too.
+  cut_metrics(path, state_.pending.is_null() ? state_.step : state_.step - 1);
+  MetricsFile metrics(path);
   const Clock::time_point start = Clock::now();
   const auto due = [&](int64_t every) { return every > 0 && state_.step % every == 0; };
   task_.model().train();
@@ -214,22 +218,23 @@ void Trainer::check_finite(double loss, double norm) {
     where = bad == slots_.end() ? "; each gradient is finite, their squares overflow"
                                 : "; the loss is finite, the gradient of " + bad->name + " is not";
   }
-  const std::string what = std::isfinite(loss)
-                               ? "the norm of the gradients is " + std::to_string(norm)
-                               : "the loss is " + std::to_string(loss);
+  // printf gives a NaN a sign.
+  const auto text = [](double x) { return std::isnan(x) ? "nan" : std::to_string(x); };
+  const std::string what = std::isfinite(loss) ? "the norm of the gradients is " + text(norm)
+                                               : "the loss is " + text(loss);
   optimizer_.zero_grad();
   fail<DivergenceError>("training: ", what, " at step ", state_.step + 1, where,
-                        "; the weights were not touched and the last checkpoint in ", run_,
-                        " is good: try a lower --lr, a longer --warmup or a smaller --grad-clip");
+                        "; the weights were not touched",
+                        has_checkpoint_ ? " and the last checkpoint in " + run_ + " is good" : "",
+                        ": try a lower --lr, a longer --warmup or a smaller --grad-clip");
 }
 
 // False where it was stopped.
 bool Trainer::validate(StepReport& report, const TrainerEvents& events) {
   const NoGrad no_grad;
   const std::function<bool()> never = [] { return false; };
-  task_.model().eval();
+  const EvalMode eval(task_.model());
   report.val_loss = task_.validation_loss(events.stop ? events.stop : never);
-  task_.model().train();
   if (!report.val_loss) return false;
   const double loss = *report.val_loss;
   if (std::isfinite(loss) && (!state_.best_loss || loss < *state_.best_loss)) {
@@ -243,6 +248,7 @@ void Trainer::save(const TrainerEvents& events) {
   const std::string path = save_checkpoint(
       run_, state_, task_.model(), optimizer_,
       [this](io::AtomicDirectory& folder) { task_.add_files(folder); }, options_.keep);
+  has_checkpoint_ = true;
   if (events.on_save) events.on_save(path, state_.step);
 }
 

@@ -97,12 +97,13 @@ class Trainer {
           const TrainerOptions& options, std::string run, Json identity,
           Json about = Json::object());
 
-  // Reads a checkpoint of this run into model and optimizer, and cuts metrics.jsonl back to it.
+  // Reads a checkpoint of this run into model and optimizer.
   // ConfigError where the identity is another; IoError where it is damaged.
   void resume(const std::string& checkpoint);
 
-  // Trains, writing metrics.jsonl and checkpoints into the run's folder; always ends with a
-  // checkpoint, unless it throws. DivergenceError leaves weights and checkpoints as they were.
+  // Trains, writing metrics.jsonl (cut back first to the step it goes on from) and checkpoints into
+  // the run's folder; always ends with a checkpoint, unless it throws. DivergenceError leaves
+  // weights and checkpoints as they were.
   TrainingEnd run(const TrainerEvents& events = {});
 
   int64_t step() const { return state_.step; }
@@ -123,6 +124,7 @@ class Trainer {
   std::string run_;
   TrainingState state_;
   std::vector<NamedSlot> slots_;
+  bool has_checkpoint_ = false;
   std::deque<double> step_seconds_;
 };
 

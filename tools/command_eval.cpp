@@ -1,9 +1,8 @@
 // adjoint eval: the loss of a model over a whole text, in order.
-#include <adjoint/core/autograd.h>
-#include <adjoint/data/batches.h>
 #include <adjoint/data/text_corpus.h>
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/gpt.h>
+#include <adjoint/models/gpt_task.h>
 
 #include <cmath>
 #include <iostream>
@@ -44,25 +43,17 @@ int command_eval(const Arguments& arguments) {
   models::Gpt model = models::Gpt::load(found.path);
   const auto tokenizer = data::CharTokenizer::load(found.path + "/tokenizer.json");
   const auto tokens = tokenizer.encode(data::TextCorpus::load(paths).joined(), "--data");
-  const data::SequentialBatches batches(tokens, 16, model.config().block_size);
   model.eval();
-  const NoGrad guard;
-  double total = 0;
-  for (int64_t i = 0; i < batches.size(); ++i) {
-    const data::Batch batch = batches.at(i);
-    total +=
-        model.loss(batch.inputs, batch.targets).item() * static_cast<double>(batch.targets.numel());
-  }
-  const double loss = total / static_cast<double>(batches.targets());
+  const double loss = models::mean_loss(model, tokens, model.config().block_size).value();
+  const size_t targets = tokens.size() - 1;
   if (json) {
-    std::cout << Json::object({{"loss", loss},
-                               {"perplexity", std::exp(loss)},
-                               {"targets", batches.targets()}})
+    std::cout << Json::object(
+                     {{"loss", loss}, {"perplexity", std::exp(loss)}, {"targets", targets}})
                      .dump()
               << "\n";
   } else {
     std::cout << "loss " << loss << " nats a character, perplexity " << std::exp(loss) << ", over "
-              << batches.targets() << " characters\n";
+              << targets << " characters\n";
   }
   return 0;
 }

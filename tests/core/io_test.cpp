@@ -19,6 +19,7 @@
 #include "core/io/crc32c.h"
 #include "core/io/file_ops.h"
 #include "core/io/temporary.h"
+#include "tests/faulty_files.h"
 
 namespace adjoint::io {
 namespace {
@@ -363,86 +364,6 @@ TEST_F(Io, StaleTemporariesAreRemovedAndLivingOnesKept) {
   EXPECT_EQ(manifest_error(path("step-2")), std::nullopt);
   EXPECT_EQ(remove_stale_temporaries(root_), 0);
 }
-
-// Faults: the n-th call of the table, counted over all its functions.
-enum class Fault { none, eio, enospc, eintr, short_write, kill_before, kill_after };
-
-int g_calls = 0;
-int g_fail_at = -1;
-Fault g_fault = Fault::none;
-
-// Calls f, or what the fault makes of it.
-template <class F>
-auto faulty(F f) -> decltype(f()) {
-  if (g_calls++ != g_fail_at) return f();
-  switch (g_fault) {
-    case Fault::eio:
-      errno = EIO;
-      return -1;
-    case Fault::enospc:
-      errno = ENOSPC;
-      return -1;
-    case Fault::eintr:
-      errno = EINTR;
-      return -1;
-    case Fault::kill_before:
-      ::_exit(137);
-    case Fault::kill_after:
-      f();
-      ::_exit(137);
-    default:
-      return f();
-  }
-}
-
-const FileOps kFaulty = {
-    .open =
-        [](const char* p, int flags, mode_t mode) {
-          return faulty([&] { return system_file_ops().open(p, flags, mode); });
-        },
-    // A failing close has closed the file all the same, as on Linux.
-    .close = [](int fd) { return faulty([&] { return system_file_ops().close(fd); }); },
-    .stat =
-        [](int fd, struct ::stat* out) {
-          return faulty([&] { return system_file_ops().stat(fd, out); });
-        },
-    .read = [](int fd, void* into,
-               size_t n) { return faulty([&] { return system_file_ops().read(fd, into, n); }); },
-    .pread =
-        [](int fd, void* into, size_t n, off_t at) {
-          return faulty([&] { return system_file_ops().pread(fd, into, n, at); });
-        },
-    .write =
-        [](int fd, const void* from, size_t n) {
-          const bool half = g_calls == g_fail_at && g_fault == Fault::short_write;
-          return faulty([&] { return system_file_ops().write(fd, from, half ? (n + 1) / 2 : n); });
-        },
-    .allocate = [](int fd,
-                   off_t n) { return faulty([&] { return system_file_ops().allocate(fd, n); }); },
-    .sync = [](int fd) { return faulty([&] { return system_file_ops().sync(fd); }); },
-    .rename = [](const char* a,
-                 const char* b) { return faulty([&] { return system_file_ops().rename(a, b); }); },
-    .exchange =
-        [](const char* a, const char* b) {
-          return faulty([&] { return system_file_ops().exchange(a, b); });
-        },
-    .make_directory =
-        [](const char* p, mode_t mode) {
-          return faulty([&] { return system_file_ops().make_directory(p, mode); });
-        },
-    .remove_directory =
-        [](const char* p) { return faulty([&] { return system_file_ops().remove_directory(p); }); },
-    .unlink = [](const char* p) { return faulty([&] { return system_file_ops().unlink(p); }); },
-};
-
-void arm(int call, Fault fault) {
-  g_calls = 0;
-  g_fail_at = call;
-  g_fault = fault;
-  file_ops() = kFaulty;
-}
-
-void disarm() { file_ops() = system_file_ops(); }
 
 int count_calls(const std::string& run, int step, AtomicDirectory::Existing existing) {
   arm(-1, Fault::none);

@@ -72,6 +72,11 @@ TEST(CharTokenizer, RefusesWrongFiles) {
             std::string::npos);
   EXPECT_NE(error(head + R"(1, "characters": "aa"})").find("follows"), std::string::npos);
   EXPECT_NE(error(head + R"(1, "characters": 5})").find("characters"), std::string::npos);
+  // More than all characters there are.
+  const TemporaryFolder folder;
+  const std::string large = folder.write("tokenizer.json", std::string((16 << 20) + 1, ' '));
+  EXPECT_NE(error_of([&] { CharTokenizer::load(large); }).find(large + ": too large"),
+            std::string::npos);
 }
 
 }  // namespace
