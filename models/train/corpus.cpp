@@ -46,6 +46,9 @@ LearningText load_text(const TrainSettings& settings) {
     held_out = file_count(examined.files().size()) + " of their own";
   } else if (settings.val_split == "files" ||
              (settings.val_split == "auto" && corpus.files().size() >= kManyFiles)) {
+    check<ConfigError>(corpus.files().size() > 1,
+                       "--val-split: 'files', but --data has one file; expected at least two, or "
+                       "--val-split tail");
     text.split =
         data::split_files(corpus, static_cast<uint64_t>(settings.seed), settings.val_fraction);
     held_out = file_count(text.split.validation_files.size()) + ", whole";

@@ -1,6 +1,5 @@
 // train_gpt: trains a GPT on text, from its characters.
 #include <adjoint/core/device_info.h>
-#include <adjoint/core/file.h>
 #include <adjoint/core/parallel.h>
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/generation.h>
@@ -9,13 +8,13 @@
 #include <adjoint/models/trainer.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "models/train/corpus.h"
 #include "models/train/option_table.h"
 #include "models/train/progress.h"
+#include "models/train/run_folder.h"
 #include "models/train/saved_model.h"
 #include "models/train/settings.h"
 #include "models/train/system.h"
@@ -115,49 +114,6 @@ models::GptConfig initial_config(const OptionTable& table, GptSettings& s,
   result.dropout = s.dropout;
   return result;
 }
-
-// The checkpoint to go on from, if any.
-std::optional<std::string> checkpoint_to_resume(const GptSettings& s) {
-  std::error_code ignored;
-  const bool there = std::filesystem::is_directory(s.out, ignored);
-  const auto found = there ? models::find_newest_in_run(s.out) : std::nullopt;
-  if (found) show_passed_over(kProgram, *found);
-  check<IoError>(s.resume != "must" || found, s.out,
-                 ": no checkpoint to go on from; leave --resume must out to start a run");
-  check<IoError>(s.resume != "never" || !found, s.out,
-                 ": there is a run already; give another --out, or --resume auto to go on with it");
-  return found ? std::optional(found->path) : std::nullopt;
-}
-
-// The folder of a run, which belongs to this process from when it is there.
-class RunFolder {
- public:
-  explicit RunFolder(std::string path) : path_(std::move(path)) {
-    std::error_code ignored;
-    const auto status = std::filesystem::status(path_, ignored);
-    if (std::filesystem::is_directory(status)) {
-      lock_.emplace(path_);
-    } else {
-      check<IoError>(!std::filesystem::exists(status), path_,
-                     ": is a file; expected a folder for --out");
-    }
-  }
-
-  // Once nothing can go wrong with the options: a mistake leaves no folder behind.
-  void make() {
-    if (!lock_) {
-      io::create_directories(path_);
-      lock_.emplace(path_);
-      check<IoError>(!models::find_newest_in_run(path_), path_,
-                     ": another process has begun a run here meanwhile; give another --out");
-    }
-    io::remove_stale_temporaries(path_);
-  }
-
- private:
-  std::string path_;
-  std::optional<FolderLock> lock_;
-};
 
 // What a run is made of, in the order in which it is found.
 struct Session {
@@ -288,8 +244,8 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
 int train(const OptionTable& table, GptSettings& s, const std::vector<std::string>& arguments,
           const std::string& program) {
   if (s.threads > 0) set_num_threads(static_cast<int>(s.threads));
-  RunFolder folder(s.out);
-  const std::optional<std::string> checkpoint = checkpoint_to_resume(s);
+  RunFolder folder(kProgram, s);
+  const std::optional<std::string>& checkpoint = folder.checkpoint();
   Session session = prepare(table, s, checkpoint);
 
   Tokens tokens = tokens_of(s, session);
@@ -309,6 +265,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
   folder.make();
   if (checkpoint) {
     trainer.resume(*checkpoint);
+    folder.name_latest();
   } else {
     models::cut_metrics(s.out + "/metrics.jsonl", 0);
   }

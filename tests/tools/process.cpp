@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,10 @@ Process::Process(const std::vector<std::string>& arguments, const ProcessOptions
     ::dup2(err.theirs, STDERR_FILENO);
     // What the test's own parent ignores or blocks is not the program's business.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
+    if (options.file_limit > 0) {
+      const struct rlimit limit = {options.file_limit, options.file_limit};
+      if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(124);
+    }
     if (options.traced && ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(125);
     ::execvpe(argv[0], argv.data(), envp.data());
     ::_exit(127);

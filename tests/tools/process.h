@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@ struct ProcessOptions {
   std::string folder = {};       // where it runs; empty: where the test does
   std::string stdout_file = {};  // instead of being read
   int terminal_columns = 0;      // stderr is a terminal of this width
+  uint64_t file_limit = 0;       // bytes that a file may have, as if the disk were full; 0: any
   bool traced = false;           // stopped before its first instruction, for a tracer
 };
 

@@ -145,7 +145,10 @@ TEST_F(WrongInput, TextOfTraining) {
            1,
            {"--val-data", "in --data too"}},
           {"named twice", of("text") + of("text"), 1, {path("text"), "named twice"}},
-          {"whole files of one", of("text") + Words{"--val-split", "files"}, 1, {"at least two"}},
+          {"whole files of one",
+           of("text") + Words{"--val-split", "files"},
+           1,
+           {"--val-split", "at least two"}},
           {"no run to go on with", of("text") + Words{"--resume", "must"}, 1, {"no checkpoint"}},
           {"no model to begin with",
            of("text") + Words{"--init", path("absent")},
@@ -212,6 +215,36 @@ TEST_F(WrongInput, OutputThatCannotBeWritten) {
   EXPECT_EQ(trained.status, 1);
   EXPECT_EQ(lines_of(trained.err).size(), 1U) << trained.err;
   EXPECT_EQ(metrics_of(path("other")), metrics_of(path("run")));
+}
+
+// A checkpoint that cannot be written is not there, and the one before it is.
+TEST_F(WrongInput, DiskThatIsFull) {
+  const Words command = tiny({"--steps", "100", "--save-every", "10", "--quiet"});
+  const Finished begun = run_process(command + Words{"--max-time", "0.0001"});
+  ASSERT_EQ(begun.status, 0) << begun.err;
+  const std::string first = "step-00000001";
+  const auto before = contents_of(path("run/" + first));
+  const auto size = static_cast<uint64_t>(before.at("optimizer.safetensors").size());
+  for (const uint64_t limit : {size - 1, size / 2 + 100, uint64_t{4000}}) {
+    SCOPED_TRACE(limit);
+    const Finished end = run_process(command, {.file_limit = limit});
+    EXPECT_EQ(end.status, 1);
+    ASSERT_EQ(lines_of(end.err).size(), 1U) << end.err;
+    EXPECT_NE(end.err.find(path("run") + "/"), std::string::npos) << end.err;
+    EXPECT_NE(end.err.find(".safetensors: "), std::string::npos) << end.err;
+    EXPECT_TRUE(contents_of(path("run/" + first)) == before);
+    EXPECT_EQ(bytes_of_file(path("run/latest")), first + "\n");
+    for (const auto& entry : fs::directory_iterator(path("run"))) {
+      const std::string name = entry.path().filename().string();
+      EXPECT_TRUE(name == first || name == "latest" || name == "metrics.jsonl") << name;
+    }
+  }
+  // Room has been made: it goes on, to the same end.
+  ASSERT_EQ(run_process(command).status, 0);
+  ASSERT_EQ(run_process(command + Words{"--out", path("whole")}).status, 0);
+  EXPECT_TRUE(bytes_of_file(path("run/step-00000100/model.safetensors")) ==
+              bytes_of_file(path("whole/step-00000100/model.safetensors")));
+  EXPECT_EQ(metrics_of(path("run")), metrics_of(path("whole")));
 }
 
 // A loss that is NaN: nothing of the last good checkpoint is lost, and it says so.
