@@ -50,16 +50,16 @@ int run(const Arguments& arguments) {
     std::cout << train::version_line("adjoint") << "\n";
     return 0;
   }
-  check<train::UsageError>(
-      !arguments.empty(),
-      "no command; expected one of eval, generate, gradcheck, inspect; see --help");
   std::vector<std::string> names;
+  std::string all;
   for (const Command& command : kCommands) {
-    if (arguments[0] == command.name) {
+    if (!arguments.empty() && arguments[0] == command.name) {
       return command.run(Arguments(arguments.begin() + 1, arguments.end()));
     }
+    all += (names.empty() ? "" : ", ") + std::string(command.name);
     names.emplace_back(command.name);
   }
+  check<train::UsageError>(!arguments.empty(), "no command; expected one of ", all, "; see --help");
   const auto near = models::nearest(arguments[0], names);
   fail<train::UsageError>("unknown command '", arguments[0], "'",
                           near ? "; did you mean '" + *near + "'?" : "; see --help");

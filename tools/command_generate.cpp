@@ -1,11 +1,10 @@
 // adjoint generate: text from a model.
-#include <adjoint/models/checkpoint.h>
 #include <adjoint/models/generation.h>
-#include <adjoint/models/gpt.h>
 
 #include <iostream>
 
 #include "models/train/option_table.h"
+#include "models/train/saved_model.h"
 #include "tools/commands.h"
 
 namespace adjoint::tools {
@@ -27,28 +26,15 @@ int command_generate(const Arguments& arguments) {
             {.least = 0, .most = 1, .above_least = true});
   table.add("seed", &seed, "N", "of the random numbers", {.least = 0});
   table.add("stop", &options.stop, "TEXT...", "the text ends before the first of these");
-  switch (table.parse(arguments)) {
-    case train::OptionTable::Outcome::help:
-      std::cout << table.help();
-      return 0;
-    case train::OptionTable::Outcome::version:
-      std::cout << train::version_line("adjoint generate") << "\n";
-      return 0;
-    case train::OptionTable::Outcome::print_config:
-      std::cout << table.config();
-      return 0;
-    case train::OptionTable::Outcome::run:
-      break;
-  }
-  check<train::UsageError>(!model_dir.empty(), "--model: missing; expected a run or a checkpoint");
-  options.seed = static_cast<uint64_t>(seed);
-  const models::FoundCheckpoint found = models::find_checkpoint(model_dir);
-  for (const std::string& what : found.passed_over) {
-    std::cerr << "adjoint generate: not whole, passed over: " << what << "\n";
-  }
-  models::Gpt model = models::Gpt::load(found.path);
-  const auto tokenizer = data::CharTokenizer::load(found.path + "/tokenizer.json");
+  if (table.answers(arguments)) return 0;
   check<train::UsageError>(!prompt.empty(), "--prompt: missing or empty; expected some text");
+  for (const std::string& stop : options.stop) {
+    check<train::UsageError>(!stop.empty(), "--stop: empty; expected some text");
+  }
+  options.seed = static_cast<uint64_t>(seed);
+  auto [model, tokenizer] =
+      train::load_saved_model(train::open_checkpoint("adjoint generate", "--model", model_dir));
+  tokenizer.encode(prompt, "--prompt");  // before anything is printed
   std::cout << prompt;
   models::generate_text(model, tokenizer, prompt, options,
                         [](std::string_view text) { std::cout << text << std::flush; });

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <iomanip>
 #include <iostream>
 
 #include "models/support/nearest.h"
@@ -42,31 +43,15 @@ std::vector<catalog::Row> chosen_rows(const std::string& op) {
 
 }  // namespace
 
-int command_gradcheck(const Arguments& arguments) {
-  std::string op;
-  bool json = false;
-  train::OptionTable table("adjoint gradcheck",
-                           "Checks first and second derivatives of every operator against central "
-                           "differences in f64. Exit status 1 if any is wrong.");
-  table.add("op", &op, "NAME", "only this operator");
-  table.add("json", &json, "one object on stdout");
-  switch (table.parse(arguments)) {
-    case train::OptionTable::Outcome::help:
-      std::cout << table.help();
-      return 0;
-    case train::OptionTable::Outcome::version:
-      std::cout << train::version_line("adjoint gradcheck") << "\n";
-      return 0;
-    case train::OptionTable::Outcome::print_config:
-      std::cout << table.config();
-      return 0;
-    case train::OptionTable::Outcome::run:
-      break;
-  }
-  const std::vector<catalog::Row> rows = chosen_rows(op);
-  if (!json) {
-    std::printf("%-30s %8s %9s %9s\n", "operator", "samples", "order 1", "order 2");
-  }
+int report_derivatives(const std::vector<catalog::Row>& rows, bool json, std::ostream& out,
+                       std::ostream& err) {
+  const auto line = [&](const std::string& name, const std::string& samples,
+                        const std::string& order1, const std::string& order2,
+                        const std::string& verdict) {
+    out << std::left << std::setw(30) << name << std::right << std::setw(9) << samples
+        << std::setw(10) << order1 << std::setw(10) << order2 << "  " << verdict << std::endl;
+  };
+  if (!json) line("operator", "samples", "order 1", "order 2", "");
   Json list = Json::array();
   std::vector<std::string> failures;
   for (const catalog::Row& row : rows) {
@@ -77,22 +62,34 @@ int command_gradcheck(const Arguments& arguments) {
                                    {"order1", number(found.order1)},
                                    {"order2", number(found.order2)},
                                    {"passed", found.passed}}));
-      continue;
+    } else {
+      line(row.name, std::to_string(row.samples.size()), figure(found.order1), figure(found.order2),
+           !found.passed  ? "FAILED"
+           : found.order1 ? "passed"
+                          : "no gradient");
     }
-    std::printf("%-30s %8zu %9s %9s  %s\n", row.name.c_str(), row.samples.size(),
-                figure(found.order1).c_str(), figure(found.order2).c_str(),
-                !found.passed  ? "FAILED"
-                : found.order1 ? "passed"
-                               : "no gradient");
-    std::fflush(stdout);
   }
-  if (json) std::cout << Json::object({{"operators", std::move(list)}}).dump() << "\n";
-  for (const std::string& message : failures) std::cerr << "adjoint gradcheck: " << message << "\n";
-  if (!json) {
-    std::printf("%zu operators, %zu failed; relative errors, largest of all samples; kernels: %s\n",
-                rows.size(), failures.size(), instruction_set().c_str());
+  if (json) {
+    out << Json::object({{"operators", std::move(list)}}).dump() << "\n";
+  } else {
+    out << rows.size() << " operators, " << failures.size()
+        << " failed; the largest relative error of all samples; kernels: " << instruction_set()
+        << "\n";
   }
+  for (const std::string& message : failures) err << "adjoint gradcheck: " << message << "\n";
   return failures.empty() ? 0 : 1;
+}
+
+int command_gradcheck(const Arguments& arguments) {
+  std::string op;
+  bool json = false;
+  train::OptionTable table("adjoint gradcheck",
+                           "Checks first and second derivatives of every operator against central "
+                           "differences in f64. Exit status 1 if any is wrong.");
+  table.add("op", &op, "NAME", "only this operator");
+  table.add("json", &json, "one object on stdout");
+  if (table.answers(arguments)) return 0;
+  return report_derivatives(chosen_rows(op), json, std::cout, std::cerr);
 }
 
 }  // namespace adjoint::tools

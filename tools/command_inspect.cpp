@@ -1,6 +1,5 @@
 // adjoint inspect: what a model on disk is made of.
 #include <adjoint/core/safetensors.h>
-#include <adjoint/models/checkpoint.h>
 
 #include <algorithm>
 #include <iomanip>
@@ -8,6 +7,7 @@
 #include <map>
 
 #include "models/train/option_table.h"
+#include "models/train/saved_model.h"
 #include "tools/commands.h"
 
 namespace adjoint::tools {
@@ -36,26 +36,10 @@ int command_inspect(const Arguments& arguments) {
   std::string dir;
   train::OptionTable table("adjoint inspect", "Lists names, shapes and parameters of a model.");
   table.positional(&dir, "DIR", "a run, or one of its checkpoints");
-  switch (table.parse(arguments)) {
-    case train::OptionTable::Outcome::help:
-      std::cout << table.help();
-      return 0;
-    case train::OptionTable::Outcome::version:
-      std::cout << train::version_line("adjoint inspect") << "\n";
-      return 0;
-    case train::OptionTable::Outcome::print_config:
-      std::cout << table.config();
-      return 0;
-    case train::OptionTable::Outcome::run:
-      break;
-  }
-  check<train::UsageError>(!dir.empty(), "DIR: missing; expected a run or a checkpoint");
-  const models::FoundCheckpoint found = models::find_checkpoint(dir);
-  for (const std::string& what : found.passed_over) {
-    std::cerr << "adjoint inspect: not whole, passed over: " << what << "\n";
-  }
-  const auto file = SafetensorsFile::open(found.path + "/model.safetensors");
-  std::cout << found.path << "\n";
+  if (table.answers(arguments)) return 0;
+  const std::string path = train::open_checkpoint("adjoint inspect", "DIR", dir);
+  const auto file = SafetensorsFile::open(path + "/model.safetensors");
+  std::cout << path << "\n";
   size_t width = 0;
   for (size_t i = 0; i < file.size(); ++i) width = std::max(width, file[i].name.size());
   std::map<std::string, int64_t> groups;

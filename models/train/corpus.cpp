@@ -1,6 +1,8 @@
 #include "models/train/corpus.h"
 
 #include <cstdio>
+#include <filesystem>
+#include <set>
 
 namespace adjoint::train {
 namespace {
@@ -10,6 +12,21 @@ constexpr size_t kManyFiles = 10;
 
 std::string file_count(size_t count) {
   return std::to_string(count) + (count == 1 ? " file" : " files");
+}
+
+// A file that is in both would be examined on after it was learnt.
+void check_disjoint(const data::TextCorpus& learnt, const data::TextCorpus& examined) {
+  std::error_code ignored;
+  const auto real = [&](const data::TextFile& file) {
+    return std::filesystem::weakly_canonical(file.path, ignored);
+  };
+  std::set<std::filesystem::path> seen;
+  for (const data::TextFile& file : learnt.files()) seen.insert(real(file));
+  for (const data::TextFile& file : examined.files()) {
+    check<ConfigError>(seen.count(real(file)) == 0, "--val-data: ", file.path,
+                       " is in --data too; what is learnt must not be examined, leave it out of "
+                       "one of them");
+  }
 }
 
 }  // namespace
@@ -23,11 +40,15 @@ LearningText load_text(const TrainSettings& settings) {
   std::string held_out;
   if (!settings.val_data.empty()) {
     const data::TextCorpus examined = data::TextCorpus::load(settings.val_data, options);
+    check_disjoint(corpus, examined);
     text.split.train = corpus.joined();
     text.split.validation = examined.joined();
     held_out = file_count(examined.files().size()) + " of their own";
   } else if (settings.val_split == "files" ||
              (settings.val_split == "auto" && corpus.files().size() >= kManyFiles)) {
+    check<ConfigError>(corpus.files().size() > 1,
+                       "--val-split: 'files', but --data has one file; expected at least two, or "
+                       "--val-split tail");
     text.split =
         data::split_files(corpus, static_cast<uint64_t>(settings.seed), settings.val_fraction);
     held_out = file_count(text.split.validation_files.size()) + ", whole";

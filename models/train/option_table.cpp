@@ -18,6 +18,8 @@ using models::nearest;
 
 namespace {
 
+constexpr const char* kCommandLine = "command line";
+
 std::string environment_name(std::string_view option) {
   std::string name = "ADJOINT_";
   for (const char c : option) {
@@ -201,8 +203,9 @@ void OptionTable::preset(std::string name, Settings settings) {
   if (presets_.empty()) {
     section("Presets");
     declare("preset", "NAME", "");
-    options_.back().get = [this] { return Json(preset_); };
-    options_.back().set = [this](const std::string& text) { preset_ = text; };
+    std::string* chosen = preset_.get();
+    options_.back().get = [chosen] { return Json(*chosen); };
+    options_.back().set = [chosen](const std::string& text) { *chosen = text; };
   }
   presets_.emplace_back(std::move(name), std::move(settings));
   Option* option = find("preset");
@@ -269,13 +272,13 @@ OptionTable::Settings OptionTable::scan(std::span<const std::string> arguments, 
       } else if (option->is_flag) {
         settings.emplace_back(option->name, negated ? "false" : "true");
       } else {
-        const auto is_value = [&](size_t at) {
-          return at < arguments.size() && !arguments[at].starts_with("--");
+        const auto follows = [&](const char* dashes) {
+          return i + 1 < arguments.size() && !arguments[i + 1].starts_with(dashes);
         };
-        check<UsageError>(is_value(i + 1), "--", name, ": a value is missing; expected --", name,
-                          " ", option->metavar);
-        settings.emplace_back(option->name, arguments[++i]);
-        while (option->is_list && is_value(i + 1)) {
+        check<UsageError>(follows("--"), "--", name, ": a value is missing; expected --", name, " ",
+                          option->metavar);
+        settings.emplace_back(option->name, arguments[++i]);  // may begin with one dash: -0.5
+        while (option->is_list && follows("-")) {
           settings.emplace_back(option->name, arguments[++i]);
         }
       }
@@ -307,41 +310,94 @@ void OptionTable::apply_environment() {
   }
 }
 
+// The preset asked for and where; an empty origin where there is none.
+std::string OptionTable::choose_preset(const Settings& settings, std::string& origin) const {
+  if (presets_.empty()) return "";
+  std::string preset;
+  const char* value = std::getenv(environment_name("preset").c_str());
+  if (value != nullptr && *value != '\0') {
+    preset = value;
+    origin = environment_name("preset");
+  }
+  for (const auto& [name, text] : settings) {
+    if (name != "preset") continue;
+    preset = text;
+    origin = kCommandLine;
+  }
+  return preset;
+}
+
+void OptionTable::apply_preset(const std::string& preset, const std::string& origin) {
+  const auto chosen = std::find_if(presets_.begin(), presets_.end(),
+                                   [&](const auto& entry) { return entry.first == preset; });
+  if (chosen == presets_.end()) {
+    const std::vector<std::string>& choices = find("preset")->choices;
+    const auto near = nearest(preset, choices);
+    fail<UsageError>(origin == kCommandLine ? "" : origin + " in the environment: ", "--preset: '",
+                     preset, "'; expected one of ", joined(choices, ", "),
+                     near ? "; did you mean " + *near + "?" : "");
+  }
+  for (const auto& [name, value] : chosen->second) apply(name, value, "preset " + preset);
+  apply("preset", preset, origin);
+}
+
 OptionTable::Outcome OptionTable::parse(std::span<const std::string> arguments) {
   Outcome outcome = Outcome::run;
   const Settings settings = scan(arguments, outcome);
   if (outcome == Outcome::help || outcome == Outcome::version) return outcome;
 
-  std::string preset, preset_origin;
-  if (const char* value = std::getenv("ADJOINT_PRESET"); value != nullptr && !presets_.empty()) {
-    preset = value;
-    preset_origin = "ADJOINT_PRESET";
-  }
-  for (const auto& [name, value] : settings) {
-    if (name != "preset") continue;
-    preset = value;
-    preset_origin = "command line";
-  }
-  if (!preset.empty()) {
-    const std::vector<std::string>& choices = find("preset")->choices;
-    const auto chosen = std::find_if(presets_.begin(), presets_.end(),
-                                     [&](const auto& entry) { return entry.first == preset; });
-    if (chosen == presets_.end()) {
-      const auto near = nearest(preset, choices);
-      fail<UsageError>("--preset: '", preset, "'; expected one of ", joined(choices, ", "),
-                       near ? "; did you mean " + *near + "?" : "");
-    }
-    for (const auto& [name, value] : chosen->second) apply(name, value, "preset " + preset);
-    apply("preset", preset, preset_origin);
-  }
+  std::string preset_origin;
+  const std::string preset = choose_preset(settings, preset_origin);
+  if (!preset_origin.empty()) apply_preset(preset, preset_origin);
   apply_environment();
-  for (const auto& [name, value] : settings) apply(name, value, "command line");
+  for (const auto& [name, value] : settings) apply(name, value, kCommandLine);
   return outcome;
+}
+
+bool OptionTable::answers(std::span<const std::string> arguments,
+                          const std::function<void()>& settle) {
+  const Outcome outcome = parse(arguments);
+  if (outcome == Outcome::help) {
+    std::cout << help();
+    return true;
+  }
+  if (outcome == Outcome::version) {
+    std::cout << version_line(program_) << "\n";
+    return true;
+  }
+  if (settle) settle();
+  if (outcome == Outcome::run) return false;
+  const Option* json = find("json");
+  const bool as_json = json != nullptr && json->is_flag && json->get().get<bool>();
+  std::cout << (as_json ? config_json().dump(2) + "\n" : config());
+  return true;
 }
 
 bool OptionTable::given(std::string_view name) const {
   const Option* option = find(name);
-  return option != nullptr && option->origin != "default" && !option->origin.starts_with("preset");
+  return option != nullptr &&
+         (option->origin == kCommandLine || option->origin == environment_name(option->name));
+}
+
+void OptionTable::derived(std::string_view name, std::string origin) {
+  Option* option = find(name);
+  check(option != nullptr, "OptionTable: --", name, " is not declared");
+  option->origin = std::move(origin);
+}
+
+const std::string& OptionTable::origin(std::string_view name) const {
+  const Option* option = find(name);
+  check(option != nullptr, "OptionTable: --", name, " is not declared");
+  return option->origin;
+}
+
+std::vector<std::string> OptionTable::environment_arguments() const {
+  std::vector<std::string> arguments;
+  for (const Option& option : options_) {
+    if (option.origin != environment_name(option.name)) continue;
+    arguments.push_back("--" + option.name + "=" + std::getenv(option.origin.c_str()));
+  }
+  return arguments;
 }
 
 std::string OptionTable::help() const {
@@ -381,7 +437,8 @@ std::string OptionTable::help() const {
   text += "\nAlways\n";
   line("-h, --help", "print this");
   line("--version", "print version, instruction set and kind of build");
-  line("--print-config", "print every value and where it comes from, and do nothing");
+  line("--print-config",
+       "print every value and where it comes from (with --json as JSON), and do nothing");
   if (!epilogue_.empty()) text += "\n" + epilogue_ + "\n";
   return text;
 }
@@ -413,22 +470,27 @@ std::string version_line(const std::string& program) {
 
 int run_program(const char* program, const std::function<int()>& body) {
   // One line, whatever the message holds: it may quote a file.
-  const auto report = [&](std::string what) {
-    std::replace(what.begin(), what.end(), '\n', ' ');
+  const auto report = [&](std::string what, int status) {
+    const auto is_control = [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    };
+    std::replace_if(what.begin(), what.end(), is_control, ' ');
     std::cout.flush();
     std::cerr << program << ": " << what << "\n";
+    return status;
   };
   try {
-    return body();
+    const int status = body();
+    std::cout.flush();
+    if (std::cout.good()) return status;
+    return report("stdout: not everything could be written; is the disk full, or its reader gone?",
+                  status == 0 ? 1 : status);
   } catch (const UsageError& error) {
-    report(error.what());
-    return 2;
+    return report(error.what(), 2);
   } catch (const std::bad_alloc&) {
-    report("out of memory");
-    return 1;
+    return report("out of memory", 1);
   } catch (const std::exception& error) {
-    report(error.what());
-    return 1;
+    return report(error.what(), 1);
   }
 }
 

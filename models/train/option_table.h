@@ -5,11 +5,12 @@
 //   OptionTable table("train_gpt", "Trains a GPT on text.");
 //   table.add("steps", &s.steps, "N", "optimizer steps", {.least = 1});
 //   table.preset("tiny", {{"n-layer", "2"}});
-//   switch (table.parse(argc, argv)) { ... }
+//   if (table.answers(arguments)) return 0;  // --help, --version, --print-config
 //
 // Values come from, in rising order of precedence: defaults, the preset, ADJOINT_NAME in the
 // environment, the command line. `--name value` and `--name=value`; `--name` and `--no-name` for a
-// bool; the last of several counts, except for lists, which grow; `--` ends the options.
+// bool; the last of several counts, except for lists, which grow (`--name a b`, up to what begins
+// with a dash; the environment gives one element); `--` ends the options.
 #pragma once
 
 #include <adjoint/core/error.h>
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,6 +51,7 @@ class OptionTable {
   using Settings = std::vector<std::pair<std::string, std::string>>;
   enum class Outcome { run, help, version, print_config };
 
+  // `program` is what --version and --help call it.
   OptionTable(std::string program, std::string summary);
 
   // Options declared from here on are listed under this title.
@@ -76,9 +79,19 @@ class OptionTable {
   // and what was expected, and the nearest known name. With --help or --version nothing else is
   // looked at.
   Outcome parse(std::span<const std::string> arguments);
+  // parse(), then settle(), which may derive values from others; then answers --help, --version and
+  // --print-config (as JSON where there is a --json and it was given) on stdout. True where it did:
+  // nothing else is to be done.
+  bool answers(std::span<const std::string> arguments, const std::function<void()>& settle = {});
 
   // Whether the option was given on the command line or in the environment.
   bool given(std::string_view name) const;
+  // The option has a value that follows from others, in words such as "a tenth of lr".
+  void derived(std::string_view name, std::string origin);
+  // Where the value comes from: "default", "preset char", "ADJOINT_LR", "command line".
+  const std::string& origin(std::string_view name) const;
+  // What the environment gave, as arguments for a command line: `--lr=0.1`.
+  std::vector<std::string> environment_arguments() const;
 
   std::string help() const;
   // A line an option: `batch-size = 12  # preset char`.
@@ -103,6 +116,8 @@ class OptionTable {
   [[noreturn]] void unknown(const std::string& argument) const;
   Settings scan(std::span<const std::string> arguments, Outcome& outcome);
   void apply(const std::string& name, const std::string& value, const std::string& origin);
+  std::string choose_preset(const Settings& settings, std::string& origin) const;
+  void apply_preset(const std::string& preset, const std::string& origin);
   void apply_environment();
 
   std::string program_, summary_, epilogue_, section_ = "Options";
@@ -113,14 +128,16 @@ class OptionTable {
     std::string metavar, help;
   };
   std::vector<Positional> positionals_;
-  std::string preset_;
+  // Pointed to by options, so it must stay where it is when the table moves.
+  std::unique_ptr<std::string> preset_ = std::make_unique<std::string>();
 };
 
-// `name 0.1.0 (avx512, Release)`, as --version prints it.
+// `name 0.1.0 (avx512, release)`, as --version prints it.
 std::string version_line(const std::string& program);
 
 // Runs a program's body: exceptions become one line on stderr, `program: what`, and the exit
-// status, 2 for UsageError and 1 otherwise; std::bad_alloc too.
+// status, 2 for UsageError and 1 otherwise; std::bad_alloc too. What was printed on stdout and did
+// not get there is an error as well.
 int run_program(const char* program, const std::function<int()>& body);
 
 }  // namespace adjoint::train

@@ -73,8 +73,9 @@ void Progress::step(const models::StepReport& report) {
 
 // The line, after a bar in what room the terminal has left.
 void Progress::draw(int64_t step, const std::string& text) {
-  const std::string shown = text.substr(0, static_cast<size_t>(std::max(options_.width - 1, 1)));
-  const int room = std::min(options_.width - 4 - static_cast<int>(shown.size()), 24);
+  const int width = options_.width();
+  const std::string shown = text.substr(0, static_cast<size_t>(std::max(width - 1, 1)));
+  const int room = std::min(width - 4 - static_cast<int>(shown.size()), 24);
   std::string bar;
   if (room >= 8) {
     const auto full = static_cast<int>(step * room / std::max<int64_t>(options_.steps, 1));

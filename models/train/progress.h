@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,8 @@ struct ProgressOptions {
   bool live = false;       // a terminal: one line, redrawn at most ten times a second
   bool color = false;
   bool quiet = false;  // shows nothing but messages
-  int width = 80;      // columns, where live
+  // Columns, where live: asked before each drawing, for a window may change.
+  std::function<int()> width = [] { return 80; };
 };
 
 // "2:05", "1:00:00".

@@ -65,11 +65,18 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             "auto: on a terminal, unless NO_COLOR is set");
 }
 
-void settle(const OptionTable& table, TrainSettings& s) {
-  if (!table.given("min-lr")) s.min_lr = s.lr / 10;
+void settle(OptionTable& table, TrainSettings& s) {
+  if (!table.given("min-lr")) {
+    s.min_lr = s.lr / 10;
+    table.derived("min-lr", "a tenth of lr");
+  }
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: ", s.min_lr, " is above --lr, ", s.lr,
                     "; expected at most that");
-  if (!table.given("warmup")) s.warmup = std::min(s.warmup, s.steps / 10);
+  if (!table.given("warmup") && s.warmup > s.steps / 10) {
+    s.warmup = s.steps / 10;
+    table.derived("warmup", "a tenth of steps");
+  }
+  check<UsageError>(!s.out.empty(), "--out: empty; expected the name of a folder");
   check<UsageError>(s.warmup <= s.steps, "--warmup: ", s.warmup, " is above --steps, ", s.steps,
                     "; expected at most that");
 }
@@ -114,15 +121,18 @@ std::string quoted(const std::string& word) {
 }  // namespace
 
 std::string resume_command(const std::string& program, const std::vector<std::string>& arguments,
-                           const std::string& out) {
+                           const OptionTable& table, const std::string& out) {
   std::string command = quoted(program);
-  bool has_out = false, ended = false;
+  // The environment comes first: of several values the last counts.
+  for (const std::string& argument : table.environment_arguments()) {
+    if (!argument.starts_with("--resume=") && !argument.starts_with("--out=")) {
+      command += " " + quoted(argument);
+    }
+  }
+  bool has_out = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
-    if (argument == "--" && !ended) {
-      ended = true;
-      continue;
-    }
+    if (argument == "--") break;  // no argument may follow
     if (argument == "--resume") {
       ++i;
       continue;

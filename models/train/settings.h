@@ -54,15 +54,16 @@ void add_train_options(OptionTable& table, TrainSettings& settings);
 
 // What depends on other options where it was not given: min-lr (a tenth of lr), warmup (at most a
 // tenth of the steps). Throws UsageError where values do not fit together.
-void settle(const OptionTable& table, TrainSettings& settings);
+void settle(OptionTable& table, TrainSettings& settings);
 
 models::TrainerOptions trainer_options(const TrainSettings& settings);
 
 // The options that must stay the same through a run, for TrainingState::identity.
 Json identity_of(const TrainSettings& settings);
 
-// The command that goes on with a run: the arguments with --resume must, quoted for a shell.
+// The command that goes on with a run: the arguments, and those that came from the environment,
+// with --resume must, quoted for a shell.
 std::string resume_command(const std::string& program, const std::vector<std::string>& arguments,
-                           const std::string& out);
+                           const OptionTable& table, const std::string& out);
 
 }  // namespace adjoint::train

@@ -39,7 +39,7 @@ void catch_stop_signals() {
     sigaction(signal, &action, nullptr);
   }
   action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
 }
 
 int stop_signal() { return received.load(); }

@@ -8,7 +8,7 @@
 
 namespace adjoint::train {
 
-// Handles the three signals from now on, and ignores SIGPIPE: writing fails instead.
+// Handles the three signals from now on, and ignores SIGPIPE and SIGXFSZ: writing fails instead.
 void catch_stop_signals();
 
 // The first signal that came, or 0. Programs end with status 128 + it.

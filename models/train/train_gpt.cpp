@@ -1,6 +1,5 @@
 // train_gpt: trains a GPT on text, from its characters.
 #include <adjoint/core/device_info.h>
-#include <adjoint/core/file.h>
 #include <adjoint/core/parallel.h>
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/generation.h>
@@ -9,13 +8,14 @@
 #include <adjoint/models/trainer.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "models/train/corpus.h"
 #include "models/train/option_table.h"
 #include "models/train/progress.h"
+#include "models/train/run_folder.h"
+#include "models/train/saved_model.h"
 #include "models/train/settings.h"
 #include "models/train/system.h"
 
@@ -83,7 +83,6 @@ OptionTable make_table(GptSettings& settings) {
   return table;
 }
 
-// The name of the option for a field of the configuration.
 models::GptConfig config_of(const GptSettings& s, int64_t vocab_size) {
   return {.vocab_size = vocab_size,
           .block_size = s.seq_len,
@@ -94,45 +93,26 @@ models::GptConfig config_of(const GptSettings& s, int64_t vocab_size) {
           .bias = s.bias};
 }
 
-// The configuration of a model to start from; options that were given must agree with it.
+// The configuration of the model in `source` to start from; options that were given, one by one or
+// by a preset, must agree with it.
 models::GptConfig initial_config(const OptionTable& table, GptSettings& s,
-                                 const models::GptConfig& config) {
+                                 const std::string& source, const models::GptConfig& config) {
   const auto agree = [&](const char* option, auto given, auto there) {
-    check<UsageError>(!table.given(option) || given == there, "--", option, ": ", given,
-                      ", but the model in ", s.init, " has ", there, "; leave it out");
+    const std::string& origin = table.origin(option);
+    check<UsageError>(origin == "default" || given == there, "--", option, ": ", given, " (",
+                      origin, "), but the model in ", source, " has ", there, "; leave it out");
   };
   agree("n-layer", s.n_layer, config.n_layer);
   agree("n-head", s.n_head, config.n_head);
   agree("n-embd", s.n_embd, config.n_embd);
   agree("bias", s.bias, config.bias);
-  if (!table.given("seq-len")) s.seq_len = config.block_size;
+  if (table.origin("seq-len") == "default") s.seq_len = config.block_size;
   check<UsageError>(s.seq_len <= config.block_size, "--seq-len: ", s.seq_len,
-                    " is longer than the context of the model in ", s.init, ", ", config.block_size,
+                    " is longer than the context of the model in ", source, ", ", config.block_size,
                     "; expected at most that");
   models::GptConfig result = config;
   result.dropout = s.dropout;
   return result;
-}
-
-void show_passed_over(const models::FoundCheckpoint& found) {
-  for (const std::string& what : found.passed_over) {
-    std::cerr << kProgram << ": not whole, passed over: " << what << "\n";
-  }
-}
-
-// The checkpoint to go on from, if any.
-std::optional<std::string> checkpoint_to_resume(const GptSettings& s) {
-  std::error_code ignored;
-  const bool there = std::filesystem::is_directory(s.out, ignored);
-  check<IoError>(there || !std::filesystem::exists(s.out, ignored), s.out,
-                 ": is a file; expected a folder for --out");
-  const auto found = there ? models::find_newest_in_run(s.out) : std::nullopt;
-  if (found) show_passed_over(*found);
-  check<IoError>(s.resume != "must" || found, s.out,
-                 ": no checkpoint to go on from; leave --resume must out to start a run");
-  check<IoError>(s.resume != "never" || !found, s.out,
-                 ": there is a run already; give another --out, or --resume auto to go on with it");
-  return found ? std::optional(found->path) : std::nullopt;
 }
 
 // What a run is made of, in the order in which it is found.
@@ -142,7 +122,9 @@ struct Session {
   std::unique_ptr<models::Gpt> model;
 };
 
-Session prepare(const OptionTable& table, GptSettings& s) {
+// A run that began with --init goes on from its own checkpoint: the other folder may be gone.
+Session prepare(const OptionTable& table, GptSettings& s,
+                const std::optional<std::string>& checkpoint) {
   Session session;
   session.text = load_text(s);
   const data::TextSplit& split = session.text.split;
@@ -150,6 +132,8 @@ Session prepare(const OptionTable& table, GptSettings& s) {
   if (s.init.empty()) {
     session.tokenizer = data::CharTokenizer::from_text(split.train + split.validation);
     const models::GptConfig config = config_of(s, session.tokenizer->vocab_size());
+    check<UsageError>(s.n_embd % s.n_head == 0, "--n-embd: ", s.n_embd,
+                      " is not a multiple of --n-head, ", s.n_head, "; expected one");
     try {
       config.validate();
     } catch (const ConfigError& error) {
@@ -158,17 +142,33 @@ Session prepare(const OptionTable& table, GptSettings& s) {
     session.model = std::make_unique<models::Gpt>(config, generator);
     return session;
   }
-  const models::FoundCheckpoint found = models::find_checkpoint(s.init);
-  show_passed_over(found);
-  const models::Gpt start = models::Gpt::load(found.path);
-  session.tokenizer = data::CharTokenizer::load(found.path + "/tokenizer.json");
-  check<IoError>(session.tokenizer->vocab_size() == start.config().vocab_size, found.path,
-                 ": tokenizer.json has ", session.tokenizer->vocab_size(),
-                 " characters; expected the model's ", start.config().vocab_size);
-  session.model =
-      std::make_unique<models::Gpt>(initial_config(table, s, start.config()), generator);
-  session.model->load_state_dict(start.state_dict());
+  const std::string source = checkpoint ? *checkpoint : open_checkpoint(kProgram, "--init", s.init);
+  SavedModel start = load_saved_model(source);
+  session.tokenizer = std::move(start.tokenizer);
+  session.model = std::make_unique<models::Gpt>(
+      initial_config(table, s, source, start.model.config()), generator);
+  session.model->load_state_dict(start.model.state_dict());
   return session;
+}
+
+// Texts as tokens, long enough for the training.
+struct Tokens {
+  std::vector<data::Token> train, validation;
+};
+
+Tokens tokens_of(const GptSettings& s, const Session& session) {
+  const data::TextSplit& split = session.text.split;
+  Tokens tokens{session.tokenizer->encode(split.train, "--data"),
+                session.tokenizer->encode(split.validation, "the text to be examined on")};
+  const auto learnt = static_cast<int64_t>(tokens.train.size());
+  check<ConfigError>(learnt > s.seq_len, "--seq-len: a context of ", s.seq_len,
+                     " is longer than the text to learn, which has ", learnt,
+                     " characters; expected more text, or at most --seq-len ", learnt - 1);
+  check<ConfigError>(tokens.validation.size() >= 2, "--val-fraction: of the text, ",
+                     tokens.validation.size(),
+                     " characters are held out to be examined on; expected more text, a larger "
+                     "fraction, or --val-data");
+  return tokens;
 }
 
 // Everything that makes this run what it is.
@@ -176,7 +176,7 @@ Json identity(const GptSettings& s, const Session& session) {
   Json all = identity_of(s);
   all["data"] = session.text.fingerprint;
   all["model"] = session.model->config().to_json();
-  all["init"] = s.init.empty() ? "" : s.init;
+  all["init"] = s.init;
   return all;
 }
 
@@ -213,10 +213,8 @@ std::string sample_text(const GptSettings& s, Session& session, int64_t step) {
 }
 
 int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trainer& trainer,
-               const std::vector<std::string>& arguments, const std::string& program,
-               Progress& progress) {
+               const std::string& command, Progress& progress) {
   const models::TrainingState& state = trainer.state();
-  const std::string command = resume_command(program, arguments, s.out);
   switch (end) {
     case models::TrainingEnd::was_finished:
       progress.message("nothing to do: the run in " + s.out + " has made all of its " +
@@ -246,13 +244,13 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
 int train(const OptionTable& table, GptSettings& s, const std::vector<std::string>& arguments,
           const std::string& program) {
   if (s.threads > 0) set_num_threads(static_cast<int>(s.threads));
-  Session session = prepare(table, s);
-  const std::optional<std::string> checkpoint = checkpoint_to_resume(s);
+  RunFolder folder(kProgram, s);
+  const std::optional<std::string>& checkpoint = folder.checkpoint();
+  Session session = prepare(table, s, checkpoint);
 
-  const data::TextSplit& split = session.text.split;
+  Tokens tokens = tokens_of(s, session);
   models::GptTask task(
-      *session.model, *session.tokenizer, session.tokenizer->encode(split.train, "--data"),
-      session.tokenizer->encode(split.validation, "validation text"),
+      *session.model, *session.tokenizer, std::move(tokens.train), std::move(tokens.validation),
       {.batch_size = s.batch_size, .seq_len = s.seq_len, .seed = static_cast<uint64_t>(s.seed)});
   optim::AdamW optimizer = models::make_gpt_optimizer(
       *session.model,
@@ -264,11 +262,10 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
                           Json::object({{"version", version()},
                                         {"instruction_set", instruction_set()},
                                         {"options", table.config_json()}}));
-  io::create_directories(s.out);
-  const FolderLock lock(s.out);
-  io::remove_stale_temporaries(s.out);
+  folder.make();
   if (checkpoint) {
     trainer.resume(*checkpoint);
+    folder.name_latest();
   } else {
     models::cut_metrics(s.out + "/metrics.jsonl", 0);
   }
@@ -284,7 +281,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
                      .live = live,
                      .color = color,
                      .quiet = s.quiet,
-                     .width = live ? terminal_width() : 80});
+                     .width = terminal_width});
   models::TrainerEvents events;
   events.stop = [] { return stop_signal() != 0; };
   events.on_step = [&](const models::StepReport& report) {
@@ -295,29 +292,14 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
                        sample_text(s, session, report.step) + "\n---");
     }
   };
-  return report_end(trainer.run(events), s, trainer, arguments, program, progress);
+  const std::string command = resume_command(program, arguments, table, s.out);
+  return report_end(trainer.run(events), s, trainer, command, progress);
 }
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
   GptSettings settings;
   OptionTable table = make_table(settings);
-  const OptionTable::Outcome outcome = table.parse(arguments);
-  switch (outcome) {
-    case OptionTable::Outcome::help:
-      std::cout << table.help();
-      return 0;
-    case OptionTable::Outcome::version:
-      std::cout << version_line(kProgram) << "\n";
-      return 0;
-    case OptionTable::Outcome::print_config:
-    case OptionTable::Outcome::run:
-      break;
-  }
-  settle(table, settings);
-  if (outcome == OptionTable::Outcome::print_config) {
-    std::cout << (settings.json ? table.config_json().dump(2) + "\n" : table.config());
-    return 0;
-  }
+  if (table.answers(arguments, [&] { settle(table, settings); })) return 0;
   catch_stop_signals();
   return train(table, settings, arguments, program);
 }

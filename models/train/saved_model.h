@@ -1,0 +1,28 @@
+// A model on disk as a program gets it: the newest whole checkpoint of a run, its tokenizer.
+#pragma once
+
+#include <adjoint/data/char_tokenizer.h>
+#include <adjoint/models/checkpoint.h>
+#include <adjoint/models/gpt.h>
+
+#include <string>
+
+namespace adjoint::train {
+
+// Says on stderr, a line each, which checkpoints are not whole.
+void show_passed_over(const std::string& program, const models::FoundCheckpoint& found);
+
+// The checkpoint that DIR names (find_checkpoint), with show_passed_over. UsageError naming the
+// option where dir is empty.
+std::string open_checkpoint(const std::string& program, const std::string& option,
+                            const std::string& dir);
+
+struct SavedModel {
+  models::Gpt model;
+  data::CharTokenizer tokenizer;
+};
+
+// Reads a checkpoint's weights and tokenizer. IoError where they do not fit each other.
+SavedModel load_saved_model(const std::string& checkpoint);
+
+}  // namespace adjoint::train
