@@ -224,7 +224,7 @@ void load_weights(const std::string& file, nn::ModuleBase& model) {
     model.load_state_dict(weights);
   } catch (const Error& error) {
     fail<IoError>(file, ": does not fit the model: ", error.what(),
-                  "; expected the weights of a model of the same configuration");
+                  "; expected the weights of the model that config.json describes");
   }
 }
 
