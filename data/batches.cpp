@@ -3,6 +3,7 @@
 #include <adjoint/data/batches.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace adjoint::data {
 namespace {
@@ -24,6 +25,26 @@ Batch gather(std::span<const Token> tokens, int64_t rows, int64_t length, Start&
   return batch;
 }
 
+// Where element `index` of [0, count) stands in a random order of its own for each (seed, pass): a
+// permutation that is never written down. A Feistel network (Luby and Rackoff 1988) permutes the
+// next power of four; what falls outside is permuted again until it falls inside.
+int64_t shuffled(int64_t index, int64_t count, uint64_t seed, uint64_t pass) {
+  constexpr uint64_t kRounds = 4;
+  int half = 1;
+  while (half < 31 && (int64_t{1} << (2 * half)) < count) ++half;
+  const uint64_t mask = (uint64_t{1} << half) - 1;
+  auto at = static_cast<uint64_t>(index);
+  do {
+    uint64_t left = at >> half, right = at & mask;
+    for (uint64_t round = 1; round <= kRounds; ++round) {
+      const uint64_t mixed = philox(seed, pass, round << 32 | right).word[0];
+      left = std::exchange(right, left ^ (mixed & mask));
+    }
+    at = left << half | right;
+  } while (at >= static_cast<uint64_t>(count));
+  return static_cast<int64_t>(at);
+}
+
 void check_sizes(int64_t batch_size, int64_t seq_len) {
   check<ConfigError>(batch_size >= 1, "batches: batch_size ", batch_size, "; expected at least 1");
   check<ConfigError>(seq_len >= 1, "batches: seq_len ", seq_len, "; expected at least 1");
@@ -39,16 +60,23 @@ RandomBatches::RandomBatches(std::span<const Token> tokens, int64_t batch_size, 
   check<ConfigError>(count > seq_len, "batches: a context of ", seq_len,
                      " tokens is longer than the text, which has ", count, " (one more than the ",
                      "context is needed); expected a shorter context or a longer text");
+  const int64_t starts = count - seq_len;  // a window and the token after it begin before this
+  offsets_ = std::min(starts, seq_len);
+  windows_ = std::max<int64_t>(1, starts / seq_len);
+}
+
+int64_t RandomBatches::start(int64_t window) const {
+  const auto pass = static_cast<uint64_t>(window / windows_);
+  const PhiloxBlock block = philox(seed_, pass, 0);
+  // Of 64 bits the remainder's bias is below 2^-24 for any context that memory can hold.
+  const uint64_t bits = uint64_t{block.word[1]} << 32 | block.word[0];
+  const auto offset = static_cast<int64_t>(bits % static_cast<uint64_t>(offsets_));
+  return offset + shuffled(window % windows_, windows_, seed_, pass) * seq_len_;
 }
 
 Batch RandomBatches::at(int64_t step) const {
-  const uint64_t starts = tokens_.size() - static_cast<uint64_t>(seq_len_);
-  return gather(tokens_, batch_size_, seq_len_, [&](int64_t row) {
-    const PhiloxBlock block =
-        philox(seed_, static_cast<uint64_t>(step), static_cast<uint64_t>(row));
-    // Of 64 bits the remainder's bias is below 2^-24 for any text that memory can hold.
-    return static_cast<int64_t>((uint64_t{block.word[1]} << 32 | block.word[0]) % starts);
-  });
+  return gather(tokens_, batch_size_, seq_len_,
+                [&](int64_t row) { return start(step * batch_size_ + row); });
 }
 
 SequentialBatches::SequentialBatches(std::span<const Token> tokens, int64_t batch_size,

@@ -18,8 +18,10 @@ struct Batch {
   Tensor targets;  // (B, T), i64: targets[b, t] follows inputs[b, t] in the text
 };
 
-// Windows that begin anywhere in the text with equal chance, drawn with replacement. Row r of batch
-// `step` depends on {seed, step, r} alone.
+// Windows in random order, each token seen once in a pass over the text: a pass cuts the text at
+// multiples of seq_len behind a random start, and shuffles the pieces. (Drawing windows with
+// replacement would leave a third of the text unseen in as many draws as a pass has.) Window
+// step * batch_size + row is a function of the seed and that number alone.
 class RandomBatches {
  public:
   // Throws ConfigError unless there are more than seq_len tokens.
@@ -28,9 +30,13 @@ class RandomBatches {
   Batch at(int64_t step) const;
 
  private:
+  int64_t start(int64_t window) const;
+
   std::span<const Token> tokens_;
   int64_t batch_size_, seq_len_;
   uint64_t seed_;
+  int64_t offsets_ = 0;  // where a pass may begin
+  int64_t windows_ = 0;  // of a pass
 };
 
 // The whole text in order, in windows of seq_len that do not overlap: every token but the first is

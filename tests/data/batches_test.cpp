@@ -2,6 +2,7 @@
 #include <adjoint/data/batches.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -43,6 +44,30 @@ TEST(RandomBatches, EveryStartIsEquallyLikely) {
   }
   // 10000 draws of probability 1/5: a standard deviation of 40.
   for (const int count : counts) EXPECT_NEAR(count, 2000, 200);
+}
+
+// Every piece of a pass comes up once, also where a batch reaches into the next pass.
+TEST(RandomBatches, APassSeesEveryTokenOnce) {
+  for (const int count : {12, 13, 101, 1000}) {
+    const std::vector<Token> tokens = counting(count);
+    const int64_t length = 4, windows = (count - length) / length;
+    const RandomBatches batches(tokens, 3, length, 9);
+    std::vector<int64_t> starts;
+    for (int64_t step = 0; step < 5 * windows; ++step) {
+      const auto inputs = batches.at(step).inputs.to_vector<int64_t>();
+      for (size_t row = 0; row < 3; ++row) starts.push_back(inputs[row * 4]);
+    }
+    std::set<std::vector<int64_t>> orders;
+    for (int64_t pass = 0; pass < 15; ++pass) {
+      const auto begin = starts.begin() + pass * windows;
+      std::vector<int64_t> own(begin, begin + windows), sorted = own;
+      std::sort(sorted.begin(), sorted.end());
+      for (size_t i = 1; i < sorted.size(); ++i) ASSERT_EQ(sorted[i], sorted[i - 1] + length);
+      orders.insert(own);
+    }
+    // By chance two passes over two windows are alike; over many they are not.
+    EXPECT_GT(orders.size(), windows > 20 ? 14U : 4U);
+  }
 }
 
 TEST(RandomBatches, AreAFunctionOfSeedAndStep) {
