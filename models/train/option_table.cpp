@@ -196,7 +196,12 @@ void OptionTable::add(std::string name, bool* value, std::string help) {
 }
 
 void OptionTable::positional(std::string* value, std::string metavar, std::string help) {
-  positionals_.push_back({value, std::move(metavar), std::move(help)});
+  positionals_.push_back({value, nullptr, std::move(metavar), std::move(help)});
+}
+
+void OptionTable::positional(std::vector<std::string>* values, std::string metavar,
+                             std::string help) {
+  positionals_.push_back({nullptr, values, std::move(metavar), std::move(help)});
 }
 
 void OptionTable::preset(std::string name, Settings settings) {
@@ -245,7 +250,13 @@ OptionTable::Settings OptionTable::scan(std::span<const std::string> arguments, 
     if (options_ended || !argument.starts_with("-") || argument == "-") {
       check<UsageError>(positionals < positionals_.size(), "unexpected argument '", argument,
                         "'; --help lists what there is");
-      *positionals_[positionals++].value = argument;
+      const Positional& next = positionals_[positionals];
+      if (next.values != nullptr) {
+        next.values->push_back(argument);
+      } else {
+        *next.value = argument;
+        ++positionals;
+      }
       continue;
     }
     if (argument == "--") {

@@ -70,6 +70,8 @@ class OptionTable {
   void add(std::string name, bool* value, std::string help);
   // What comes without a name, in this order, such as "DIR".
   void positional(std::string* value, std::string metavar, std::string help);
+  // All that is left of what comes without a name, such as "GROUP...". The last one declared.
+  void positional(std::vector<std::string>* values, std::string metavar, std::string help);
   // Values that --preset NAME gives to options.
   void preset(std::string name, Settings settings);
   // Lines printed after the options by --help.
@@ -124,7 +126,8 @@ class OptionTable {
   std::vector<Option> options_;
   std::vector<std::pair<std::string, Settings>> presets_;
   struct Positional {
-    std::string* value;
+    std::string* value;                // or, where that is null,
+    std::vector<std::string>* values;  // a list
     std::string metavar, help;
   };
   std::vector<Positional> positionals_;
