@@ -45,7 +45,12 @@ struct GradOptions {
   bool allow_unused = false;  // an input without influence gives an undefined tensor, not an error
 };
 
-// Adds d(sum of outputs . gradients) / d(leaf) to the grad of every leaf.
+// Adds d(sum of outputs . gradients) / d(leaf) to the grad of every leaf. Several threads may do so
+// with one graph at once, if they retain it. With create_graph a leaf's grad has a history that may
+// lead to the leaf itself: zero_grad() it when done, or neither is freed.
+//
+// If it throws (a changed saved tensor, a hook's own exception), gradients that were there before
+// may have parts of the new ones added: zero_grad() before going on.
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients = {},
               bool retain_graph = false, bool create_graph = false);
 

@@ -2,7 +2,8 @@
 //
 // The version of the elements changes, so a graph that saved them notices. With grad mode on and
 // history in x or in a source they record themselves; they throw AutogradError, naming the
-// functional form, when x is a leaf that requires grad, a recorded view, or has recorded views.
+// functional form, when x is a leaf that requires grad, a view, or has views that are alive; also,
+// recorded or not, when x is a view that was made under NoGrad of a tensor with history.
 #pragma once
 
 #include <adjoint/core/random.h>

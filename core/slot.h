@@ -90,7 +90,8 @@ struct NamedSlot {
 // Copy construction makes a new slot with a copy of the stored value (what was computed from it is
 // not copied: what set the function sets it again). Move construction takes the slot. Either
 // assignment writes the value into the slot that is there, so whoever shares it sees the change;
-// where the sizes or dtypes differ the slot is given a new tensor. A handle without a slot is
+// where the sizes or dtypes differ the slot is given a new tensor. Assigning an undefined handle
+// lets the slot go. A handle without a slot is
 // undefined: visits skip it, and it converts to an undefined Tensor.
 class SlotHandle {
  public:

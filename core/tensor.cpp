@@ -112,6 +112,7 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
 
 void Tensor::release(TensorImpl* impl) noexcept {
   if (!drop_reference(impl->references)) return;
+  if (impl->view) impl->storage->views.fetch_sub(1, std::memory_order_relaxed);
   impl->storage->release();
   if (impl->node != nullptr) Node::release(impl->node);
   delete impl;

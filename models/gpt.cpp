@@ -168,6 +168,9 @@ GptTransformer::GptTransformer(const GptConfig& config)
 Tensor GptTransformer::forward(const Tensor& ids, KvCache* cache) const {
   check<ShapeError>(ids.dim() == 2 && ids.dtype() == DType::i64, "Gpt: ids of shape ", ids.shape(),
                     " and dtype ", ids.dtype(), "; expected (B, T) of i64");
+  check<AutogradError>(cache == nullptr || !grad_enabled(),
+                       "Gpt: a cache while gradients are recorded, which cannot flow through it; "
+                       "expected NoGrad");
   const int64_t past = cache == nullptr ? 0 : cache->length, t = ids.size(1);
   const int64_t block_size = wpe.weight.size(0);
   check<ShapeError>(t >= 1 && past + t <= block_size, "Gpt: ", t, " tokens after ", past,

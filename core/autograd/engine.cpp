@@ -3,6 +3,7 @@
 #include <adjoint/core/error.h>
 
 #include <algorithm>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -91,6 +92,7 @@ class BackwardRun {
     if (!buffer.defined() && edge.node->is_leaf()) {
       // The leaf's gradient itself becomes the buffer: while it is here nobody else has it.
       Leaf* leaf = static_cast<Leaf*>(edge.node);
+      if (!leaf->requires_grad) return {};
       Tensor held = leaf->exchange_grad({});
       if (!usable(held)) {
         if (held.defined()) leaf->exchange_grad(std::move(held));
@@ -160,7 +162,7 @@ class BackwardRun {
     return entry;
   }
 
-  // Whether the node has been reached at all; only asked of pruned runs.
+  // Whether the node leads to an input that is asked for; only asked of pruned runs.
   bool useful(Node* node) {
     if (node->run.load(std::memory_order_acquire) == this) return entries_[node->run_entry].useful;
     const auto found = foreign_.find(node);
@@ -169,7 +171,7 @@ class BackwardRun {
 
   void unclaim(const Entry& entry) {
     if (entry.node == nullptr) return;
-    // An exception came between: what was taken from a leaf goes back.
+    // An exception came between: what was taken from a leaf goes back, with what was added to it.
     if (entry.taken && buffers_[entry.first].defined()) {
       static_cast<Leaf*>(entry.node)->exchange_grad(std::move(buffers_[entry.first]));
     }
@@ -242,7 +244,7 @@ class BackwardRun {
 
   void run_hooks(Node* node, Tensor* dy) {
     // A hook may remove itself or others: walks a copy.
-    const std::vector<Node::Hook> hooks = node->extras->hooks;
+    const std::vector<Node::Hook> hooks = *node->extras->hooks;
     for (const Node::Hook& hook : hooks) {
       if (!dy[hook.output].defined()) continue;
       Tensor replaced = hook.function(dy[hook.output]);
@@ -250,12 +252,48 @@ class BackwardRun {
       check<ShapeError>(replaced.shape() == dy[hook.output].shape(), "hook of '", node->name,
                         "': returned a gradient of shape ", replaced.shape(), "; expected ",
                         dy[hook.output].shape());
+      const DType dtype = node->outputs[hook.output].dtype;
+      if (replaced.dtype() != dtype) replaced = gradient_ops::cast(replaced, dtype);
       dy[hook.output] = std::move(replaced);
     }
-    for (auto& [output, gradient] : node->extras->retained) gradient = dy[output];
+    if (pruned_) return;  // grad() touches no grad attribute
+    for (auto& [output, gradient] : node->extras->retained) {
+      if (!dy[output].defined()) continue;
+      gradient = gradient.defined() ? gradient_ops::add(gradient, dy[output]) : dy[output];
+    }
   }
 
+  // One thread at a time runs a node: its hooks, its closure, and the freeing of what it saved. A
+  // hook may run the same node again, in a backward of its own.
+  class Executing {
+   public:
+    explicit Executing(Node* node) : node_(node->is_leaf() ? nullptr : node), outer_(innermost()) {
+      for (const Executing* e = outer_; node_ != nullptr && e != nullptr; e = e->outer_) {
+        if (e->node_ == node_) node_ = nullptr;  // ours already
+      }
+      while (node_ != nullptr && node_->executing.exchange(true, std::memory_order_acquire)) {
+        std::this_thread::yield();
+      }
+      innermost() = this;
+    }
+    ~Executing() {
+      innermost() = outer_;
+      if (node_ != nullptr) node_->executing.store(false, std::memory_order_release);
+    }
+    Executing(const Executing&) = delete;
+    Executing& operator=(const Executing&) = delete;
+
+   private:
+    static const Executing*& innermost() {
+      static constinit thread_local const Executing* instance = nullptr;
+      return instance;
+    }
+    Node* node_;
+    const Executing* outer_;
+  };
+
   void run_node(Node* node, uint32_t entry) {
+    const Executing executing(node);
     // Taken out of the buffers, which may move while the closure runs.
     constexpr int kInline = 4;
     Tensor inline_dy[kInline];

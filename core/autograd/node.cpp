@@ -78,6 +78,7 @@ Tensor Leaf::exchange_grad(Tensor grad) {
 }
 
 void Leaf::accumulate(Tensor gradient, bool record) {
+  if (!requires_grad) return;  // not any more
   // Taken out while it is added to, so the lock is never held over a kernel; another thread that
   // finishes meanwhile leaves its part, which is then added as well.
   Tensor sum = exchange_grad({});
@@ -181,13 +182,11 @@ HookHandle Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) cons
   static std::atomic<int64_t> last_id{0};
   const int64_t id = ++last_id;
   Node* node = impl_->node;
-  node->get_extras().hooks.push_back({id, impl_->output, std::move(hook)});
-  // The handle keeps the node, not the tensor: it may outlive both.
-  Node::retain(node);
-  const std::shared_ptr<Node> owner(node, [](Node* n) { Node::release(n); });
-  return HookHandle([owner, id] {
-    if (!owner->extras) return;
-    std::erase_if(owner->extras->hooks, [id](const Node::Hook& h) { return h.id == id; });
+  const auto& hooks = node->get_extras().hooks;
+  hooks->push_back({id, impl_->output, std::move(hook)});
+  return HookHandle([weak = std::weak_ptr(hooks), id] {
+    const auto list = weak.lock();
+    if (list) std::erase_if(*list, [id](const Node::Hook& h) { return h.id == id; });
   });
 }
 

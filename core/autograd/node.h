@@ -103,7 +103,8 @@ class Node {
     std::function<Tensor(const Tensor&)> function;
   };
   struct Extras {
-    std::vector<Hook> hooks;
+    // Handles of hooks hold this list weakly: a handle that is kept keeps no graph alive.
+    std::shared_ptr<std::vector<Hook>> hooks = std::make_shared<std::vector<Hook>>();
     std::vector<std::pair<int32_t, Tensor>> retained;  // output, gradient
   };
   std::unique_ptr<Extras> extras;
@@ -115,6 +116,7 @@ class Node {
   // The backward that is using this node, and its place there. See Note [Claims] in engine.cpp.
   std::atomic<BackwardRun*> run{nullptr};
   uint32_t run_entry = 0;
+  std::atomic<bool> executing{false};  // a thread is inside it
 
  protected:
   virtual ~Node();

@@ -20,9 +20,27 @@ OpObserver* set_op_observer(OpObserver* next) { return std::exchange(observer, n
 
 Node* exchange_current_node(Node* node) { return std::exchange(current_node, node); }
 
-SavedTensor::SavedTensor(Tensor tensor, int output)
-    : tensor_(std::move(tensor)),
-      version_(tensor_.defined() ? tensor_.version() : 0),
+namespace {
+
+// The same elements and history, in a tensor that no write will give another history.
+Tensor snapshot(const Tensor& x) {
+  const TensorImpl* from = x.impl();
+  // A leaf that requires grad cannot be written to while recording, and indices carry no history.
+  if (wants_grad(x) ? from->node->is_leaf() : !is_floating_point(from->dtype)) return x;
+  Tensor y = make_view(x, from->shape, from->strides, from->offset);
+  if (from->node != nullptr) {
+    Node::retain(from->node);
+    y.impl()->node = from->node;
+    y.impl()->output = from->output;
+  }
+  return y;
+}
+
+}  // namespace
+
+SavedTensor::SavedTensor(const Tensor& tensor, int output)
+    : tensor_(!tensor.defined() || output >= 0 ? tensor : snapshot(tensor)),
+      version_(tensor.defined() ? tensor.version() : 0),
       output_(output) {}
 
 Tensor SavedTensor::operator*() const {
@@ -118,28 +136,56 @@ void Op::reattach(const Tensor& x, Node* node) {
   TensorImpl* impl = x.impl();
   node->outputs[0] = {impl->shape, impl->dtype};
   Node::retain(node);
-  if (Node* before = std::exchange(impl->node, node)) Node::release(before);
+  if (Node* before = std::exchange(impl->node, node)) {
+    // retain_grad() was said of the tensor, so it moves on with it.
+    if (before->extras != nullptr) {
+      auto& retained = before->extras->retained;
+      const auto own = std::find_if(retained.begin(), retained.end(), [impl](const auto& entry) {
+        return entry.first == impl->output;
+      });
+      if (own != retained.end()) {
+        retained.erase(own);
+        node->get_extras().retained.emplace_back(0, Tensor());
+      }
+    }
+    Node::release(before);
+  }
   impl->output = 0;
 }
 
-void Op::mark_view(const Tensor& y) {
-  y.impl()->view = true;
-  y.impl()->storage->has_views.store(true, std::memory_order_relaxed);
+// Note [Writes and views]
+// A recorded write gives the tensor that is written to a new node. Other tensors with the same
+// elements would keep their old ones, and with them a gradient that is no longer true: so a
+// recorded write into a view, or into a tensor of which a view is alive, is an error. So is a write
+// that is not recorded because the view itself was not (it was made under NoGrad) though what it
+// shows has history. detach() makes no view in this sense: who calls it wants the elements without
+// the history.
+void Op::mark_view(const Tensor& y) const {
+  TensorImpl* impl = y.impl();
+  const TensorImpl* from = input(0).impl();
+  impl->view = true;
+  impl->hides_history = !recording_ && (wants_grad(input(0)) || from->hides_history);
+  impl->storage->views.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Op::mark_written(const Tensor& x) const { x.impl()->storage->change(name_); }
 
 void Op::check_in_place(const Tensor& x, const char* functional_form) const {
-  if (!recording_) return;
   const TensorImpl* impl = x.impl();
+  check<AutogradError>(recording_ || !recording_enabled || !impl->hides_history,
+                       "writes into a view of shape ", x.shape(),
+                       " that was made under NoGrad of a tensor with history; expected a tensor of "
+                       "its own elements; use ",
+                       functional_form, ", or NoGrad, which leaves the gradients as they were");
+  if (!recording_) return;
   check<AutogradError>(!(x.is_leaf() && x.requires_grad()),
                        "writes into a leaf that requires grad, shape ", x.shape(),
                        "; expected another tensor; use ", functional_form,
                        ", or NoGrad to change a parameter");
-  check<AutogradError>(!impl->view, "writes into a recorded view, shape ", x.shape(),
+  check<AutogradError>(!impl->view, "writes into a view, shape ", x.shape(),
                        "; expected a tensor of its own elements; use ", functional_form);
-  check<AutogradError>(!impl->storage->has_views.load(std::memory_order_relaxed),
-                       "writes into a tensor that has recorded views, shape ", x.shape(),
+  check<AutogradError>(impl->storage->views.load(std::memory_order_relaxed) == 0,
+                       "writes into a tensor of which views are alive, shape ", x.shape(),
                        "; expected a tensor without views; use ", functional_form);
 }
 

@@ -177,11 +177,11 @@ class Op {
   // As differentiable, for a result that shares its input's elements.
   template <class F>
   Tensor view(Tensor y, F&& backward) const {
-    if (recording_) mark_view(y);
+    mark_view(y);
     return differentiable(std::move(y), std::forward<F>(backward));
   }
-  // In place: `x`, an input, becomes the result. The new node replaces its history. Call
-  // check_in_place before the elements change.
+  // See Note [Writes and views]. In place: `x`, an input, becomes the result. The new node replaces
+  // its history. Call check_in_place before the elements change.
   template <class F>
   void in_place(const Tensor& x, F&& backward) const {
     mark_written(x);
@@ -225,7 +225,7 @@ class Op {
   // Gives y a reference to the node, unless its dtype has no gradients.
   static bool attach(const Tensor& y, Node* node, int output);
   static void reattach(const Tensor& x, Node* node);
-  static void mark_view(const Tensor& y);
+  void mark_view(const Tensor& y) const;
   void mark_written(const Tensor& x) const;
   void finish(const Tensor& y) const {
     if (observed_) [[unlikely]] {

@@ -8,14 +8,16 @@
 namespace adjoint {
 
 // Note [Saved tensors]
-// A saved input keeps the handle, and with it the history, plus the version of its elements. A
-// saved output keeps the elements only (its own node owns the closure: keeping the handle would be
-// a cycle that never dies) and is given its history back when it is opened. Opening either after
-// the elements changed is an error that names operator, shape, both versions and the culprit.
+// A saved input keeps elements, history, and the version of the elements; it does not keep the
+// handle, for a write into the tensor later would give that another history, perhaps one that leads
+// to whoever saved it: a cycle that never dies. A saved output keeps the elements only (its own
+// node owns the closure: keeping the handle would be a cycle that never dies) and is given its
+// history back when it is opened. Opening either after the elements changed is an error that names
+// operator, shape, both versions and the culprit.
 class SavedTensor {
  public:
   SavedTensor() = default;
-  SavedTensor(Tensor tensor, int output);
+  SavedTensor(const Tensor& tensor, int output);
 
   bool defined() const { return tensor_.defined(); }
   // The tensor as it was. Only inside the closure of the node that saved it.

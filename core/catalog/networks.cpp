@@ -339,6 +339,8 @@ Row attention_row() {
                         {.scale = 0.3}),
        attention_sample("(2, 3, 2)(2, 4, 2)(2, 4, 2), dropout 0.3",
                         {q({2, 3, 2}), k({2, 4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
+       attention_sample("(1, 3, 2)(4, 2)(2, 4, 2), dropout 0.3",
+                        {q({1, 3, 2}), k({4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
        attention_sample("(0, 2)(3, 2)(3, 2)", {q({0, 2}), k({3, 2}), v({3, 2})})}};
   row.errors = {
       error("widths that differ",

@@ -242,7 +242,15 @@ Tensor composed::scaled_dot_product_attention(const Tensor& query, const Tensor&
   highest = where(highest == -INFINITY, 0.0, highest);
   const Tensor e = exp(scores - highest);
   const Tensor total = sum(e, {-1}, kKeepDim);
-  const Tensor p = e / where(total == 0.0, 1.0, total);
+  Tensor p = e / where(total == 0.0, 1.0, total);
+  if (options.dropout_p > 0) {
+    // Each item of the whole batch has a mask of its own, also where only value or mask widens it.
+    const Shape batch = broadcast_shapes(
+        "scaled_dot_product_attention",
+        broadcast_shapes("scaled_dot_product_attention", batch_of(query), batch_of(key)),
+        batch_of(value));
+    p = expand(p, matrices_shape(batch, l, s));
+  }
   Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
   return matmul(dropout(p, options.dropout_p, true, generator), value);
 }

@@ -27,8 +27,8 @@ struct alignas(64) Storage {
   std::atomic<uint64_t> version;
   size_t bytes;  // of the elements
   void* data;
-  const char* changed_by = nullptr;    // the operator that wrote last
-  std::atomic<bool> has_views{false};  // recorded views: in-place writes would go around the graph
+  const char* changed_by = nullptr;  // the operator that wrote last
+  std::atomic<int32_t> views{0};     // tensors alive that operators made as views of it
 
   static Storage* create(size_t bytes) {
     auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;

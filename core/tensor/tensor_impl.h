@@ -14,8 +14,11 @@ class Node;
 struct TensorImpl {
   std::atomic<int32_t> references{1};
   DType dtype;
-  bool contiguous;     // derived from shape and strides
-  bool view = false;   // made by a recorded view
+  bool contiguous;    // derived from shape and strides
+  bool view = false;  // made by an operator as a view; counted in its storage
+  // A view that was not recorded, of a tensor with history: a write would change that tensor's
+  // elements and not its gradient.
+  bool hides_history = false;
   int32_t output = 0;  // which output of `node` this is
   Storage* storage;    // owned
   int64_t offset = 0;  // of element (0, ..., 0), in elements

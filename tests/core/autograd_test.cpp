@@ -6,6 +6,7 @@
 #include <adjoint/core/ops.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -209,6 +210,54 @@ TEST(Autograd, RetainGrad) {
   EXPECT_EQ(x.grad().item(), 20);
 }
 
+TEST(Autograd, RetainedGradsAccumulateAndFollowTheTensor) {
+  const Tensor x = leaf({2});
+  const Tensor y = x * x;
+  y.retain_grad();
+  (y * 5).backward({.retain_graph = true});
+  (y * 5).backward({.retain_graph = true});
+  EXPECT_EQ(y.grad().item(), 10);
+  grad({y * 7}, {x}, {.retain_graph = true});  // touches no grad attribute
+  EXPECT_EQ(y.grad().item(), 10);
+  mul_(y, 3);
+  (y * 2).backward();
+  EXPECT_EQ(y.grad().item(), 2);
+}
+
+TEST(Autograd, HooksMayReturnAnotherDtype) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const DType other = dtype == DType::f32 ? DType::f64 : DType::f32;
+    const Tensor x = ones({5}, dtype).requires_grad_();
+    const Tensor y = exp(x);
+    y.register_hook([other](const Tensor& g) { return g.to(other); });
+    sum(y).backward();
+    EXPECT_EQ(x.grad().dtype(), dtype);
+    for (const double g : x.grad().to(DType::f64).to_vector<double>()) {
+      EXPECT_NEAR(g, std::exp(1.0), 1e-6);
+    }
+  }
+}
+
+TEST(Autograd, HandlesOfHooksKeepNoGraphAlive) {
+  const int64_t before = live_nodes();
+  HookHandle handle;
+  {
+    const Tensor y = exp(leaf({1}));
+    handle = y.register_hook([](const Tensor&) { return Tensor(); });
+  }
+  EXPECT_EQ(live_nodes(), before);
+  handle.remove();
+}
+
+TEST(Autograd, ALeafThatNoLongerRequiresGradGetsNone) {
+  const Tensor x = leaf({1}), y = leaf({2});
+  const Tensor z = x * y;
+  x.requires_grad_(false);
+  z.backward();
+  EXPECT_FALSE(x.grad().defined());
+  EXPECT_EQ(y.grad().item(), 1);
+}
+
 TEST(Autograd, ChangedSavedTensorIsFound) {
   const Tensor x = leaf({1, 2});
   const Tensor y = x * 1.0;
@@ -251,6 +300,51 @@ TEST(Autograd, InPlaceIsRecorded) {
   mul_(y, x);  // y = x^2
   sum(y).backward();
   EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{4, 6}));
+}
+
+// A write that the graph could not follow is an error, however the view was made.
+TEST(Autograd, WritesThroughViewsThatTheGraphDoesNotSeeThrow) {
+  const Tensor w = leaf({1, 2, 3});
+  const Tensor base = zeros({2, 3}, DType::f64);
+  {
+    const Tensor row = select(base, 0, 0);
+    EXPECT_NE(message_of<AutogradError>([&] { copy_(row, w); }).find("view"), std::string::npos);
+    EXPECT_NE(message_of<AutogradError>([&] { add_(base, w); }).find("views are alive"),
+              std::string::npos);
+  }
+  add_(base, w);  // no view is left
+  sum(base).backward();
+  EXPECT_EQ(w.grad().to_vector<double>(), (std::vector<double>{2, 2, 2}));
+
+  const Tensor h = w * 2.0;
+  Tensor hidden;
+  {
+    const NoGrad guard;
+    hidden = select(h.view({3, 1}), 1, 0);
+  }
+  EXPECT_NE(message_of<AutogradError>([&] { mul_(hidden, 5.0); }).find("under NoGrad"),
+            std::string::npos);
+  {
+    const NoGrad guard;
+    mul_(hidden, 5.0);  // what NoGrad is for
+  }
+  mul_(select(h.detach(), 0, 1), 3.0);  // detached: the elements only
+  EXPECT_EQ(h.to_vector<double>(), (std::vector<double>{10, 60, 30}));
+}
+
+// add_ gives a a history that leads to the node that saved a.
+TEST(Autograd, WritesIntoWhatWasSavedMakeNoCycle) {
+  const int64_t before = live_nodes();
+  for (int i = 0; i < 3; ++i) {
+    const Tensor w = leaf({1, 2}), constant = tensor<double>({3, 4});
+    const Tensor a = w * 2.0;
+    const Tensor b = a * a;
+    add_(a, b);
+    add_(constant, w * constant);
+    EXPECT_THROW(sum(a).backward(), AutogradError);  // a has changed since it was saved
+    EXPECT_THROW(sum(constant).backward(), AutogradError);
+  }
+  EXPECT_EQ(live_nodes(), before);
 }
 
 TEST(Autograd, InPlaceOnALeafThrows) {
@@ -309,6 +403,44 @@ TEST(Autograd, ThreadsShareAGraph) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(w.grad().to_vector<double>(), std::vector<double>(2, 3.0 * 400));
+}
+
+TEST(Autograd, ThreadsShareARetainedGradient) {
+  const Tensor w = leaf({1, 2});
+  const Tensor shared = tanh(w);
+  shared.retain_grad();
+  constexpr int kThreads = 8, kRuns = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&shared] {
+      for (int i = 0; i < kRuns; ++i) sum(shared * 2.0).backward({.retain_graph = true});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(shared.grad().to_vector<double>(), std::vector<double>(2, 2.0 * kThreads * kRuns));
+}
+
+// Who comes second finds what was saved freed, and is told so.
+TEST(Autograd, ThreadsThatFreeASharedGraph) {
+  for (int round = 0; round < 50; ++round) {
+    const Tensor w = leaf({1, 2});
+    const Tensor shared = tanh(w);
+    std::atomic<int> first{0}, told{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        try {
+          sum(shared * 2.0).backward();
+          ++first;
+        } catch (const AutogradError& error) {
+          told += std::string(error.what()).find("a second time") != std::string::npos;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    ASSERT_EQ(first, 1);
+    ASSERT_EQ(told, 2);
+  }
 }
 
 TEST(Autograd, AMillionOperations) {

@@ -504,5 +504,16 @@ TEST(Gpt, LoadingWithoutAManifestChecksWhatItCan) {
   EXPECT_TRUE(contains(error, "transformer.wpe.weight")) << error;
 }
 
+// No gradient would reach the keys and values that a cache holds.
+TEST(Gpt, ACacheNeedsNoGrad) {
+  const Gpt model({.vocab_size = 5, .block_size = 4, .n_layer = 1, .n_head = 1, .n_embd = 4});
+  KvCache cache = model.make_cache();
+  const Tensor ids = tensor<int64_t>({0, 1}, {1, 2});
+  EXPECT_THROW(model.transformer(ids, &cache), AutogradError);
+  EXPECT_EQ(cache.length, 0);
+  const NoGrad no_grad;
+  EXPECT_NO_THROW(model.transformer(ids, &cache));
+}
+
 }  // namespace
 }  // namespace adjoint::models
