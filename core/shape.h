@@ -1,6 +1,7 @@
 // Sizes of a tensor: up to eight dimensions, kept inline.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
@@ -18,6 +19,10 @@ class Shape {
   Shape() = default;
   Shape(std::initializer_list<int64_t> values) : Shape(std::span(values.begin(), values.size())) {}
   explicit Shape(std::span<const int64_t> values);
+  // One number stands for itself: zeros(3), sum(x, 1). Not a bool, which is another argument.
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Shape(T value)  // NOLINT(google-explicit-constructor)
+      : Shape({static_cast<int64_t>(value)}) {}
   static Shape filled(int rank, int64_t value);
 
   int rank() const { return rank_; }

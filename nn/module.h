@@ -195,6 +195,11 @@ class CallScope {
   const CallScope* const outer;
 };
 
+template <class Self, class... Args>
+inline constexpr bool kHasForward = requires(const Self& self, Args&&... args) {
+  self.forward(std::forward<Args>(args)...);
+};
+
 template <class T>
 inline constexpr bool kIsTensor = std::is_same_v<std::remove_cvref_t<T>, Tensor>;
 
@@ -254,15 +259,20 @@ class Module : public ModuleBase {
   // a class derived from Self, whose forward would not be the one that runs.
   template <class... Args>
   auto operator()(Args&&... args) const {
-    const detail::CallScope scope(*this);
-    try {
-      before_call(typeid(Self));
-      if (hooked()) [[unlikely]] {
-        return hooked_forward(std::forward<Args>(args)...);
+    if constexpr (detail::kHasForward<Self, Args...>) {
+      const detail::CallScope scope(*this);
+      try {
+        before_call(typeid(Self));
+        if (hooked()) [[unlikely]] {
+          return hooked_forward(std::forward<Args>(args)...);
+        }
+        return self().forward(std::forward<Args>(args)...);
+      } catch (...) {
+        scope.rethrow();
       }
-      return self().forward(std::forward<Args>(args)...);
-    } catch (...) {
-      scope.rethrow();
+    } else {
+      static_assert(detail::kHasForward<Self, Args...>,
+                    "a module's forward must be public and const and take these arguments");
     }
   }
   template <class S = Self>

@@ -33,6 +33,8 @@ class Visitor {
   void operator()(std::string_view name, Buffer& buffer) { slot(name, buffer); }
   void operator()(std::string_view name, ModuleBase& module);
   void operator()(std::string_view name, AnyModule& module);
+  // A plain tensor is neither trained nor saved: wrap it in a Parameter or a Buffer.
+  void operator()(std::string_view name, Tensor& tensor) = delete;
   template <class T>
   void operator()(std::string_view name, std::optional<T>& member) {
     if (member) (*this)(name, *member);

@@ -9,6 +9,17 @@
 namespace adjoint {
 namespace {
 
+// As in PyTorch, one number is a shape, and a list of dimensions.
+TEST(Tensor, OneNumberIsAShape) {
+  EXPECT_EQ(zeros(3).shape(), (Shape{3}));
+  const Tensor x = ones({2, 3});
+  EXPECT_EQ(sum(x, 1).to_vector<float>(), (std::vector<float>{3, 3}));
+  EXPECT_EQ(sum(x, {}).item(), 6);
+  EXPECT_EQ(mean(x, -2, kKeepDim).shape(), (Shape{1, 3}));
+  EXPECT_EQ(reshape(x, -1).shape(), (Shape{6}));
+  static_assert(!std::is_convertible_v<bool, Shape>);
+}
+
 TEST(Tensor, Undefined) {
   const Tensor x;
   EXPECT_FALSE(x.defined());
