@@ -15,8 +15,15 @@ namespace {
 
 constexpr int64_t kSummarizeAbove = 1000;
 constexpr int64_t kEdge = 3;
+constexpr int64_t kLineWidth = 80;
 
-std::string number(double value, bool floating, bool boolean) {
+// Whether a number needs an exponent: four digits behind the point would not show it.
+bool is_extreme(double value) {
+  const double size = std::fabs(value);
+  return std::isfinite(value) && size != 0 && (size < 1e-4 || size >= 1e6);
+}
+
+std::string number(double value, bool floating, bool boolean, bool scientific) {
   if (boolean) return value != 0 ? "true" : "false";
   char text[40];
   if (!floating) {
@@ -25,9 +32,7 @@ std::string number(double value, bool floating, bool boolean) {
   }
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  const double size = std::fabs(value);
-  std::snprintf(text, sizeof(text), size != 0 && (size < 1e-4 || size >= 1e6) ? "%.4e" : "%.4f",
-                value);
+  std::snprintf(text, sizeof(text), scientific ? "%.4e" : "%.4f", value);
   return text;
 }
 
@@ -35,6 +40,8 @@ class Printer {
  public:
   Printer(const Tensor& x, std::ostream& out)
       : x_(*x.impl()), out_(out), summarize_(x.numel() > kSummarizeAbove) {
+    // One form for all that is shown.
+    visit(0, 0, [this](double v) { scientific_ = scientific_ || is_extreme(v); });
     visit(0, 0, [this](double v) { width_ = std::max(width_, text(v).size()); });
   }
 
@@ -42,7 +49,7 @@ class Printer {
 
  private:
   std::string text(double v) const {
-    return number(v, is_floating_point(x_.dtype), x_.dtype == DType::boolean);
+    return number(v, is_floating_point(x_.dtype), x_.dtype == DType::boolean, scientific_);
   }
 
   double at(int64_t offset) const {
@@ -74,19 +81,27 @@ class Printer {
       return;
     }
     const bool last = dim + 1 == x_.shape.rank();
+    const int64_t indent = dim + 8;  // of what stands inside this bracket
+    const int64_t on_a_line =
+        std::max<int64_t>(1, (kLineWidth - indent) / (static_cast<int64_t>(width_) + 2));
+    // Between two neighbours: numbers go on in the line while there is room, rows do not.
+    const auto separate = [&](int64_t shown, int64_t lines) {
+      const bool breaks = !last || shown % on_a_line == 0;
+      out_ << (breaks ? "," + std::string(static_cast<size_t>(lines), '\n') +
+                            std::string(static_cast<size_t>(indent), ' ')
+                      : ", ");
+    };
+    int64_t shown = 0;
     out_ << '[';
     for (int64_t i = 0; i < x_.shape[dim]; ++i) {
       if (hidden(dim, i)) {
-        if (i == kEdge) {
-          out_ << (last ? ", ..." : ",\n" + std::string(static_cast<size_t>(dim) + 8, ' ') + "...");
-        }
+        if (i != kEdge) continue;
+        separate(shown++, 1);
+        out_ << "...";
         continue;
       }
-      if (i > 0) {
-        out_ << (last ? ", "
-                      : "," + std::string(static_cast<size_t>(x_.shape.rank() - dim) - 1, '\n') +
-                            std::string(static_cast<size_t>(dim) + 8, ' '));
-      }
+      if (shown > 0) separate(shown, last ? 1 : x_.shape.rank() - dim - 1);
+      ++shown;
       print(dim + 1, offset + i * x_.strides[dim]);
     }
     out_ << ']';
@@ -96,6 +111,7 @@ class Printer {
   std::ostream& out_;
   bool summarize_;
   size_t width_ = 0;
+  bool scientific_ = false;
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <adjoint/core/ops.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <string>
 #include <vector>
 
@@ -139,6 +141,19 @@ TEST(Tensor, Printing) {
   const Tensor x = ones({1}).requires_grad_();
   EXPECT_EQ(to_string(x), "tensor([1.0000], requires_grad)");
   EXPECT_EQ(to_string(x * 2), "tensor([2.0000], grad_fn=mul)");
+  EXPECT_EQ(to_string(tensor<float>({1e-5F, 1})), "tensor([1.0000e-05, 1.0000e+00])");
+}
+
+// Long rows go on in the next line, before the 80th column; a middle that is left out is one item.
+TEST(Tensor, PrintingBreaksLines) {
+  const std::string text = to_string(arange(100));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);  // 18 numbers of width 2 a line
+  EXPECT_TRUE(text.starts_with("tensor([ 0,  1,  2, ")) << text;
+  EXPECT_NE(text.find("17,\n        18, "), std::string::npos) << text;
+  const std::string cube = to_string(reshape(arange(8), {2, 2, 2}));
+  EXPECT_EQ(
+      cube,
+      "tensor([[[0, 1],\n         [2, 3]],\n\n        [[4, 5],\n         [6, 7]]], dtype=i64)");
 }
 
 }  // namespace
