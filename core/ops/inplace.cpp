@@ -13,8 +13,6 @@ namespace {
 
 using kernels::Binary;
 
-int index(DType dtype) { return static_cast<int>(dtype); }
-
 void check_writable(const char* op, const Tensor& x) {
   check<Error>(x.defined(), op,
                ": input 0 is an undefined tensor; expected a tensor with elements");
