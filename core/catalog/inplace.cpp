@@ -53,6 +53,12 @@ Row arithmetic_row(const std::string& name, const std::string& functional,
   };
   return row;
 }
+  row.errors.push_back(error("reals into integers",
+                             [f] {
+                               f(arange(2), ones({2}));
+                               return 0;
+                             },
+                             {name + ": ", "i64", "f32", functional}));
 
 Row copy_row() {
   const TensorFunction run = written([](const Tensor& y, const Tensors& in) { copy_(y, in[1]); });
