@@ -1,6 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/gradcheck.h>
+#include <adjoint/core/inplace.h>
 #include <adjoint/core/ops.h>
 #include <adjoint/core/random.h>
 
@@ -9,6 +10,9 @@
 #include <cstring>
 #include <limits>
 #include <sstream>
+#include <utility>
+
+#include "core/tensor/tensor_impl.h"
 
 namespace adjoint {
 namespace {
@@ -25,16 +29,6 @@ struct Jacobian {
 
 bool is_varied(const Tensor& x) { return x.defined() && x.dtype() == DType::f64; }
 bool counts(const Tensor& y) { return y.defined() && is_floating_point(y.dtype()); }
-
-// (1, 2) for element 5 of shape (2, 3).
-Shape place_of(int64_t element, const Shape& shape) {
-  Shape place = shape;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    place[d] = element % shape[d];
-    element /= shape[d];
-  }
-  return place;
-}
 
 Tensor random_direction(const Shape& shape, uint64_t seed, uint64_t stream) {
   Generator generator(seed, stream);
@@ -55,6 +49,32 @@ bool same_bits(const Tensor& a, const Tensor& b) {
                      static_cast<size_t>(x.numel()) * element_size(x.dtype())) == 0;
 }
 
+// Whether two indices may stand for one element; false only where they cannot.
+bool may_overlap(const Tensor& x) {
+  std::vector<std::pair<int64_t, int64_t>> steps;  // stride, size
+  for (int d = 0; d < x.dim(); ++d) {
+    if (x.shape()[d] > 1) steps.emplace_back(x.strides()[d], x.shape()[d]);
+  }
+  std::sort(steps.begin(), steps.end());
+  int64_t reach = 0;
+  for (const auto& [stride, size] : steps) {
+    if (stride <= reach) return true;
+    reach += stride * (size - 1);
+  }
+  return false;
+}
+
+// A copy in memory of its own and with x's strides; packed where elements overlap.
+Tensor copy_with_layout(const Tensor& x) {
+  const NoGrad guard;
+  if (x.is_contiguous() || may_overlap(x)) return x.detach().clone();
+  int64_t span = 1;
+  for (int d = 0; d < x.dim(); ++d) span += (x.shape()[d] - 1) * x.strides()[d];
+  const Tensor y = make_view(zeros({span}, x.dtype()), x.shape(), x.strides(), 0);
+  copy_(y, x);
+  return y;
+}
+
 class Checker {
  public:
   Checker(const char* name, const TensorFunction& fn, const Tensors& inputs,
@@ -70,7 +90,10 @@ class Checker {
                         " is of dtype ", real ? inputs[i].dtype() : DType::f64,
                         "; expected f64: differences need its digits; convert it with to()");
       any_varied = any_varied || is_varied(inputs[i]);
-      inputs_.push_back(inputs[i].defined() ? inputs[i].detach() : Tensor());
+      // The numbers are moved where they are: not in the caller's memory.
+      inputs_.push_back(is_varied(inputs[i])  ? copy_with_layout(inputs[i])
+                        : inputs[i].defined() ? inputs[i].detach()
+                                              : Tensor());
     }
     check<AutogradError>(any_varied, name, ": no input is of dtype f64; expected at least one");
   }
@@ -235,13 +258,15 @@ class Checker {
   };
   // The outputs with one element of one input moved, its layout kept.
   Moved moved(size_t input, int64_t element, double by) const {
-    Tensors x = inputs_;
-    std::vector<double> elements = doubles(x[input]);
-    double& changed = elements[static_cast<size_t>(element)];
-    changed += by;
-    const double at = changed;
-    x[input] = from_vector(elements, x[input].shape());
-    Tensors y = values(x);
+    const Tensor& x = inputs_[input];
+    const Shape index = unravel_index(element, x.shape());
+    int64_t offset = 0;
+    for (int d = 0; d < x.dim(); ++d) offset += index[d] * x.strides()[d];
+    double& changed = x.mutable_data<double>()[offset];
+    const double before = changed, at = before + by;
+    changed = at;
+    Tensors y = values(inputs_);
+    x.mutable_data<double>()[offset] = before;
     check(y.size() == outputs_.size(), name_, ": the function returned ", outputs_.size(),
           " tensors, then ", y.size(), "; expected as many each time");
     for (size_t o = 0; o < y.size(); ++o) {
@@ -289,9 +314,9 @@ class Checker {
         std::ostringstream text;
         text.precision(10);
         text << how << " gives " << ours << " for the derivative of output " << a.output << " at "
-             << place_of(element / a.columns, outputs_[a.output].shape()) << " of "
+             << unravel_index(element / a.columns, outputs_[a.output].shape()) << " of "
              << outputs_[a.output].shape() << " by input " << a.input << " at "
-             << place_of(element % a.columns, inputs_[a.input].shape()) << " of "
+             << unravel_index(element % a.columns, inputs_[a.input].shape()) << " of "
              << inputs_[a.input].shape() << "; expected " << theirs << ", the central difference";
         fail_with(text.str());
       }
@@ -316,7 +341,9 @@ class Checker {
       const NoGrad guard;
       Tensors x = inputs_;
       for (size_t i = 0; i < x.size(); ++i) {
-        if (along[i].defined()) x[i] = x[i] + along[i] * by;
+        if (!along[i].defined()) continue;
+        x[i] = copy_with_layout(x[i]);
+        add_(x[i], along[i] * by);
       }
       const Tensors y = values(x);
       double sum = 0;

@@ -68,7 +68,7 @@ struct Row {
 // All rows, by family, in the order of <adjoint/core/ops.h>. Built anew by each call.
 std::vector<Row> rows();
 
-// The row of this name; ConfigError naming the nearest known one.
+// The row of this name; ConfigError naming it where there is none.
 Row row(const std::string& name);
 
 // Derivatives of every sample: the largest relative errors (see GradcheckReport), nothing where the

@@ -16,16 +16,26 @@ int num_threads();
 void set_num_threads(int threads);
 
 namespace detail {
+// The pool alone, for kernels, which record nothing and run inside a KernelScope.
 void parallel_for(int64_t tasks, void (*body)(void* context, int64_t task), void* context);
-}
+// For everyone else: see below.
+void parallel_calls(int64_t tasks, void (*body)(void* context, int64_t task), void* context);
+}  // namespace detail
 
 // Calls f(task) for every task in [0, tasks), on several threads at once, in any order; returns
 // when all are done. Inside a parallel_for, or while another thread uses the pool, it runs on the
 // calling thread alone. The first exception thrown by f is thrown again here.
+//
+// f may call operators: each task starts in the caller's grad mode, and what it makes of it ends
+// with the task; denormals are flushed to zero on all threads, the caller included, so that results
+// do not depend on who computes them. The default generator is another one on each thread: a task
+// that wants random numbers makes a generator of its own, seeded by the task:
+//   Generator generator(seed, task);
+//   Tensor noise = randn({n}, DType::f32, generator);
 template <class F>
 void parallel_for(int64_t tasks, F&& f) {
   using Body = std::remove_reference_t<F>;
-  detail::parallel_for(
+  detail::parallel_calls(
       tasks, [](void* context, int64_t task) { (*static_cast<Body*>(context))(task); },
       const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }

@@ -73,6 +73,15 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   return result;
 }
 
+Shape unravel_index(int64_t element, const Shape& shape) {
+  Shape index = shape;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    index[d] = element % shape[d];
+    element /= shape[d];
+  }
+  return index;
+}
+
 int normalize_dim(const char* op, int64_t dim, int rank) {
   const int64_t limit = std::max(rank, 1);
   check<IndexError>(dim >= -limit && dim < limit, op, ": dim is out of range: ", dim,

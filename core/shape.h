@@ -74,6 +74,10 @@ Strides contiguous_strides(const Shape& shape);
 // The shape that both broadcast to (right-aligned; sizes equal or 1). Throws ShapeError naming op.
 Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
 
+// The index of element `element` in row-major order: (1, 2) for element 5 of shape (2, 3).
+// REQUIRES: 0 <= element < shape.numel().
+Shape unravel_index(int64_t element, const Shape& shape);
+
 // dim in [-rank, rank) as [0, rank); a 0-dimensional tensor takes -1 and 0. Throws IndexError
 // naming op.
 int normalize_dim(const char* op, int64_t dim, int rank);

@@ -53,13 +53,22 @@ bool view_strides(const Shape& from, const Strides& strides, const Shape& shape,
   return to < 0;
 }
 
-Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
-  int64_t numel = 1;
+int64_t checked_numel(const char* op, const Shape& shape) {
+  // Strides are products of the sizes that are not zero: they must fit too.
+  int64_t product = 1;
+  bool fits = true, none = false;
   for (int64_t size : shape) {
     check<ShapeError>(size >= 0, op, ": negative size: ", shape, "; expected sizes of 0 or more");
-    check<ShapeError>(!__builtin_mul_overflow(numel, size, &numel) && numel < (int64_t{1} << 58),
-                      op, ": too many elements: ", shape, "; expected fewer than 2^58");
+    none = none || size == 0;
+    fits = fits && !__builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product);
   }
+  check<ShapeError>(fits && (none || product < (int64_t{1} << 58)), op,
+                    ": too many elements: ", shape, "; expected fewer than 2^58");
+  return none ? 0 : product;
+}
+
+Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
+  const int64_t numel = checked_numel(op, shape);
   Storage* storage = Storage::create(static_cast<size_t>(numel) * element_size(dtype));
   auto* impl = new TensorImpl;
   impl->dtype = dtype;
@@ -144,12 +153,12 @@ const void* Tensor::checked_data(DType dtype) const {
 
 void Tensor::mark_changed(const char* op) const { get(impl_)->storage->change(op); }
 
-double Tensor::item() const {
+Scalar Tensor::only_element() const {
   check<ShapeError>(numel() == 1, "item: a tensor of shape ", shape(), " has ", numel(),
                     " elements; expected one");
   return dispatch(dtype(), [this](auto tag) {
     using T = typename decltype(tag)::type;
-    return static_cast<double>(*impl_->data<T>());
+    return Scalar(*impl_->data<T>());
   });
 }
 

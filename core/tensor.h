@@ -77,8 +77,9 @@ class Tensor {
   DType dtype() const;
   bool is_contiguous() const;  // row-major without gaps
 
-  // The elements, at index (0, ..., 0). Throws DTypeError unless T is the dtype's type. Writing
-  // through mutable_data counts as a change: a graph that saved the tensor notices.
+  // The elements, at index (0, ..., 0). Throws DTypeError unless T is the dtype's type. A call of
+  // mutable_data counts as a change: a graph that saved the tensor notices. Only the call does, not
+  // what is written later through a pointer that was kept: call it again before such writes.
   template <class T>
   const T* data() const {
     return static_cast<const T*>(checked_data(dtype_of<T>));
@@ -90,12 +91,15 @@ class Tensor {
   }
   const void* raw_data() const;
 
-  // The one element of a tensor with one element; ShapeError otherwise.
-  double item() const;
+  // The one element of a tensor with one element, converted as by static_cast from the type of its
+  // dtype: item<int64_t>() of an i64 is exact. ShapeError for any other number of elements.
   template <class T>
   T item() const {
-    return static_cast<T>(item());
+    const Scalar value = only_element();
+    return value.kind() == DType::f32 ? static_cast<T>(value.real())
+                                      : static_cast<T>(value.integer());
   }
+  double item() const { return item<double>(); }
   // All elements in row-major order. DTypeError unless T is the dtype's type.
   template <class T>
   std::vector<T> to_vector() const;
@@ -150,6 +154,7 @@ class Tensor {
  private:
   static void release(TensorImpl* impl) noexcept;
   const void* checked_data(DType dtype) const;
+  Scalar only_element() const;
 
   TensorImpl* impl_ = nullptr;
 };

@@ -223,10 +223,10 @@ void Trainer::check_finite(double loss, double norm) {
   const std::string what = std::isfinite(loss) ? "the norm of the gradients is " + text(norm)
                                                : "the loss is " + text(loss);
   optimizer_.zero_grad();
-  fail<DivergenceError>("training: ", what, " at step ", state_.step + 1, where,
-                        "; the weights were not touched",
-                        has_checkpoint_ ? " and the last checkpoint in " + run_ + " is good" : "",
-                        ": try a lower --lr, a longer --warmup or a smaller --grad-clip");
+  fail<DivergenceError>(
+      "training: ", what, " at step ", state_.step + 1, where, "; the weights were not touched",
+      has_checkpoint_ ? " and the last checkpoint in " + run_ + " is good" : "",
+      ": try a lower learning rate, a longer warm-up or a smaller norm to clip to");
 }
 
 // False where it was stopped.

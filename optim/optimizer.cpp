@@ -164,6 +164,10 @@ void Optimizer::load_state(const OptimizerState& state) {
       if (step == state.counts.end()) continue;  // never updated
       used.insert(step->first);
       memories[i].step = step->second;
+      if (step->second < 1) {
+        complain("'" + step->first + "' is " + std::to_string(step->second) +
+                 ", a count of updates; expected 1 or more");
+      }
       for (int m = 0; m < moments.count; ++m) {
         const std::string key = std::string(moments.names[static_cast<size_t>(m)]) + "." + name;
         const auto tensor = state.tensors.find(key);

@@ -1,11 +1,12 @@
 // Learning-rate schedules: the rate as a function of the step alone, so that a resumed run needs no
 // state to go on.
 //
-//   const optim::CosineSchedule schedule({.lr = 1e-3, .min_lr = 1e-4, .steps = 2000, .warmup =
-//   100}); optimizer.set_lr(schedule.lr(step));     // step counts from 0
+//   const optim::CosineSchedule schedule({.lr = 1e-3, .steps = 2000, .warmup = 100});
+//   optimizer.set_lr(schedule.lr(step));     // step counts from 0
 //
-// All warm up linearly over the first `warmup` steps: lr (step + 1) / (warmup + 1), as nanoGPT
-// does. Constructors throw ConfigError for values out of range. Immutable: safe from any thread.
+// All but the inverse square root, whose own formula does it, warm up linearly over the first
+// `warmup` steps: lr (step + 1) / (warmup + 1), as nanoGPT does. Constructors throw ConfigError for
+// values out of range. Immutable: safe from any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Rows of functions that write into a tensor: differentiated through a copy that they write into.
+#include <adjoint/core/autograd.h>
 #include <adjoint/core/inplace.h>
 
 #include "core/catalog/builders.h"
@@ -8,10 +9,13 @@ namespace {
 
 Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 1.8, seed); }
 
+// Into a copy that lies in memory as the input does, if that is not recorded: a recorded view is
+// not to be written into.
 template <class F>
 TensorFunction written(F f) {
   return [f](const Tensors& in) -> Tensors {
-    const Tensor y = in[0].clone();
+    const bool plain = in[0].is_contiguous() || (grad_enabled() && in[0].requires_grad());
+    const Tensor y = plain ? in[0].clone() : strided(in[0]);
     f(y, in);
     return {y};
   };
@@ -42,12 +46,19 @@ Row arithmetic_row(const std::string& name, const std::string& functional,
   Row row{name,
           {{"(2, 3, 4), (3, 1)", {input({2, 3, 4}, 1), input({3, 1}, 2)}, run, expected},
            {"(4, 3), (4, 3) strided", {input({4, 3}, 3), strided(input({4, 3}, 4))}, run, expected},
+           {"(4, 3) strided, (3)", {strided(input({4, 3}, 9)), input({3}, 10)}, run, expected},
            {"(0, 3), (3)", {input({0, 3}, 5), input({3}, 6)}, run, expected},
            {"(2, 3), 1.5",
             {input({2, 3}, 7)},
             written([number](const Tensor& y, const Tensors&) { number(y, 1.5); }),
             map_reference([reference](double v) { return reference(v, 1.5); })}}};
   row.errors = write_errors(name, functional, f);
+  row.errors.push_back(error("reals into integers",
+                             [f] {
+                               f(arange(2), ones({2}));
+                               return 0;
+                             },
+                             {name + ": ", "i64", "f32", functional}));
   row.large = [=] {
     return Sample{"(257, 1031), (1031)", {input({257, 1031}, 8), input({1031}, 9)}, run, expected};
   };
@@ -60,6 +71,7 @@ Row copy_row() {
   Row row{"copy_",
           {{"(2, 3, 4), (3, 1)", {input({2, 3, 4}, 1), input({3, 1}, 2)}, run, expected},
            {"(4, 3), (4, 3) strided", {input({4, 3}, 3), strided(input({4, 3}, 4))}, run, expected},
+           {"(4, 3) strided, (3)", {strided(input({4, 3}, 7)), input({3}, 8)}, run, expected},
            {"(0, 3), (3)", {input({0, 3}, 5), input({3}, 6)}, run, expected}}};
   row.errors = write_errors("copy_", "where()", &copy_);
   return row;

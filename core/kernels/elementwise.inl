@@ -7,19 +7,6 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-template <class T>
-ADJOINT_INLINE Vec<T> load(const T* p, int lanes) {
-  return lanes == Vec<T>::size ? Vec<T>::load(p) : Vec<T>::load_n(p, lanes);
-}
-template <class T>
-ADJOINT_INLINE void store(Vec<T> x, T* p, int lanes) {
-  if (lanes == Vec<T>::size) {
-    x.store(p);
-  } else {
-    x.store_n(p, lanes);
-  }
-}
-
 template <class T, class F>
 void unary(const Exec& exec, const Loop<2>& loop) {
   for_rows(exec, loop, [&](const int64_t* at, int64_t n) {

@@ -6,15 +6,13 @@
 // blocks of K in order, each of them a chain of fma in order; only C is divided between threads.
 #include "core/kernels/gemm.h"
 
+#include "core/kernels/common.h"
 #include "core/kernels/gemm_micro.h"
 #include "core/kernels/gemm_pack.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-ADJOINT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-ADJOINT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-ADJOINT_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 // Where part `i` of `parts` begins when `total` things are divided evenly.
 ADJOINT_INLINE int64_t share(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
 
@@ -23,9 +21,9 @@ struct KBlocks {
   int64_t k, count, size;
   explicit KBlocks(int64_t total)
       : k(total),
-        count(larger(1, ceil_div(total, kKc))),
-        size(smaller(kKc, ceil_div(ceil_div(total, count), 16) * 16)) {}
-  int64_t begin(int64_t block) const { return smaller(k, block * size); }
+        count(max_of(1, ceil_div(total, kKc))),
+        size(min_of(kKc, ceil_div(ceil_div(total, count), 16) * 16)) {}
+  int64_t begin(int64_t block) const { return min_of(k, block * size); }
   int64_t length(int64_t block) const { return begin(block + 1) - begin(block); }
 };
 
@@ -135,7 +133,7 @@ void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
     int cols;
     for (int64_t j = column_begin; j < column_end; j += cols) {
       const bool wide = is_wide(g) && column_end - j >= kWide * size;
-      cols = wide ? kWide * size : static_cast<int>(smaller(kNr<T>, column_end - j));
+      cols = wide ? kWide * size : static_cast<int>(min_of(kNr<T>, column_end - j));
       const int width = (cols + size - 1) / size * size;
       const T* b = item.b + k0 * g.b_row + j * g.b_col;
       int64_t b_step = g.b_row;
@@ -181,10 +179,10 @@ void direct_task(void* context, int64_t task) {
     const int64_t units = ceil_div(g.n, unit);
     direct_columns(g, direct_item(d, task / d.column_parts),
                    share(units, d.column_parts, part) * unit,
-                   smaller(g.n, share(units, d.column_parts, part + 1) * unit));
+                   min_of(g.n, share(units, d.column_parts, part + 1) * unit));
     return;
   }
-  const int64_t end = smaller(d.items, (task + 1) * d.items_per_task);
+  const int64_t end = min_of(d.items, (task + 1) * d.items_per_task);
   for (int64_t i = task * d.items_per_task; i < end; ++i) {
     direct_columns(g, direct_item(d, i), 0, g.n);
   }
@@ -195,18 +193,18 @@ constexpr int64_t kWorthThreads = 1 << 18, kWorthTask = 1 << 16;
 
 template <class T>
 void direct(const Exec& exec, const Gemm<T>& g, int64_t items, T* partial) {
-  const int64_t work = larger(1, g.m * g.n * larger(1, g.k));
+  const int64_t work = max_of(1, g.m * g.n * max_of(1, g.k));
   Direct<T> d{&g, partial, 1, items, 1};
   int64_t tasks = items;
   if (exec.threads == 1 || work * items < kWorthThreads) {
     d.items_per_task = items;
     tasks = 1;
   } else if (items < 4 * exec.threads) {
-    const int64_t wanted = smaller(ceil_div(8 * exec.threads, items), work / kWorthTask);
-    d.column_parts = larger(1, smaller(wanted, ceil_div(g.n, unit_columns(g))));
+    const int64_t wanted = min_of(ceil_div(8 * exec.threads, items), work / kWorthTask);
+    d.column_parts = max_of(1, min_of(wanted, ceil_div(g.n, unit_columns(g))));
     tasks = items * d.column_parts;
   } else {
-    d.items_per_task = larger(1, smaller(items / (4 * exec.threads), kWorthTask / work));
+    d.items_per_task = max_of(1, min_of(items / (4 * exec.threads), kWorthTask / work));
     tasks = ceil_div(items, d.items_per_task);
   }
   if (tasks == 1) {
@@ -249,15 +247,15 @@ void pack_task(void* context, int64_t task) {
   int begin[kPanelsPerPack + 1];
   if (task < b_tasks) {
     const int64_t j = task * kSliversPerPack * kNr<T>;
-    const int parts = static_cast<int>(smaller(kSliversPerPack, slivers - task * kSliversPerPack));
+    const int parts = static_cast<int>(min_of(kSliversPerPack, slivers - task * kSliversPerPack));
     for (int p = 0; p <= parts; ++p) begin[p] = p * kNr<T>;
     pack_parts(s.item.b + s.k0 * g.b_row + (s.j0 + j) * g.b_col, g.b_col, g.b_row, begin, parts,
-               static_cast<int>(smaller(parts * kNr<T>, s.columns - j)), s.kc, s.b + j * s.kc);
+               static_cast<int>(min_of(parts * kNr<T>, s.columns - j)), s.kc, s.b + j * s.kc);
     return;
   }
   const Panels<T> panels(s.rows);
   const int64_t panel = (task - b_tasks) * kPanelsPerPack, i = panels.begin(panel);
-  const int parts = static_cast<int>(smaller(kPanelsPerPack, panels.count - panel));
+  const int parts = static_cast<int>(min_of(kPanelsPerPack, panels.count - panel));
   for (int p = 0; p <= parts; ++p) begin[p] = static_cast<int>(panels.begin(panel + p) - i);
   pack_parts(s.item.a + (s.i0 + i) * g.a_row + s.k0 * g.a_col, g.a_row, g.a_col, begin, parts,
              begin[parts], s.kc, s.a + i * s.kc);
@@ -280,10 +278,10 @@ void multiply_task(void* context, int64_t task) {
     for (int64_t p = p_begin; p < p_end; ++p) {
       const int64_t i = panels.begin(p);
       const T* const a = s.a != nullptr ? s.a + i * s.kc : unpacked + i * g.a_row;
-      for (int64_t n = n0; n < smaller(n_end, n0 + kSliversAtOnce); ++n) {
+      for (int64_t n = n0; n < min_of(n_end, n0 + kSliversAtOnce); ++n) {
         const int64_t j = n * kNr<T>;
         const int rows = panels.height(p);
-        const int cols = static_cast<int>(smaller(kNr<T>, s.columns - j));
+        const int cols = static_cast<int>(min_of(kNr<T>, s.columns - j));
         tile_at(g, s.item, s.first, s.last, functions[rows - 1][(cols - 1) / Vec<T>::size],
                 s.i0 + i, s.j0 + j, rows, cols, s.kc, a, s.b + j * s.kc, kNr<T>);
       }
@@ -307,10 +305,10 @@ void split(const Exec& exec, Blocked<T>& s) {
   const int64_t panels = Panels<T>(s.rows).count, slivers = ceil_div(s.columns, kNr<T>);
   s.row_parts = s.column_parts = 1;
   if (exec.threads == 1) return;
-  const int64_t worth = s.rows * s.columns * larger(1, s.kc) / (1 << 19);
-  const int64_t tasks = larger(2 * exec.threads, smaller(32 * exec.threads, worth));
-  s.row_parts = smaller(tasks, panels);
-  s.column_parts = smaller(slivers, ceil_div(tasks, s.row_parts));
+  const int64_t worth = s.rows * s.columns * max_of(1, s.kc) / (1 << 19);
+  const int64_t tasks = max_of(2 * exec.threads, min_of(32 * exec.threads, worth));
+  s.row_parts = min_of(tasks, panels);
+  s.column_parts = min_of(slivers, ceil_div(tasks, s.row_parts));
 }
 
 template <class T>
@@ -322,14 +320,14 @@ void blocked(const Exec& exec, const Gemm<T>& g, const Item<T>& item, T* a, T* b
   s.a = a;
   s.b = b;
   for (s.j0 = 0; s.j0 < g.n; s.j0 += kMaxColumns) {
-    s.columns = smaller(kMaxColumns, g.n - s.j0);
+    s.columns = min_of(kMaxColumns, g.n - s.j0);
     for (int64_t block = 0; block < blocks.count; ++block) {
       s.k0 = blocks.begin(block);
       s.kc = blocks.length(block);
       s.first = block == 0;
       s.last = block + 1 == blocks.count;
       for (s.i0 = 0; s.i0 < g.m; s.i0 += kMaxRows) {
-        s.rows = smaller(kMaxRows, g.m - s.i0);
+        s.rows = min_of(kMaxRows, g.m - s.i0);
         s.pack_b = s.i0 == 0;
         split(exec, s);
         run(exec, pack_tasks(s), pack_task<T>, s);
@@ -366,8 +364,8 @@ void product(const Exec& exec, const Gemm<T>& g) {
     direct(exec, g, items, partial);
   } else {
     const int64_t kc = KBlocks(g.k).size;
-    const int64_t columns = ceil_div(smaller(g.n, kMaxColumns), kNr<T>) * kNr<T>;
-    const int64_t a_size = ceil_div(smaller(g.m, kMaxRows) * kc, 16) * 16;
+    const int64_t columns = ceil_div(min_of(g.n, kMaxColumns), kNr<T>) * kNr<T>;
+    const int64_t a_size = ceil_div(min_of(g.m, kMaxRows) * kc, 16) * 16;
     // Packing A costs as much as some tens of columns of the product; rows that lie whole pages
     // apart would drive each other out of the cache.
     const bool apart =

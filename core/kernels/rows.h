@@ -7,18 +7,6 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-template <class T>
-ADJOINT_INLINE Vec<T> load(const T* p, int lanes) {
-  return lanes == Vec<T>::size ? Vec<T>::load(p) : Vec<T>::load_n(p, lanes);
-}
-template <class T>
-ADJOINT_INLINE void store(Vec<T> x, T* p, int lanes) {
-  if (lanes == Vec<T>::size) {
-    x.store(p);
-  } else {
-    x.store_n(p, lanes);
-  }
-}
 // x in the first lanes, `other` in those that are not there.
 template <class T>
 ADJOINT_INLINE Vec<T> keep(Vec<T> x, int lanes, Vec<T> other) {

@@ -2,16 +2,12 @@
 // whatever the stride. For kernel sources only.
 #pragma once
 
+#include "core/kernels/common.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/loop.h"
-#include "core/simd/vec.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
-
-ADJOINT_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-ADJOINT_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
-ADJOINT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Calls f(task) for tasks [0, tasks).
 template <class F>

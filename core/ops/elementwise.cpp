@@ -14,8 +14,6 @@ using kernels::Binary;
 using kernels::Compare;
 using kernels::Unary;
 
-int index(DType dtype) { return static_cast<int>(dtype); }
-
 // A number in memory, as a kernel reads it.
 struct TypedScalar {
   alignas(8) char bytes[8];
@@ -377,6 +375,12 @@ Tensor clone(const Tensor& x) {
 }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+Tensor packed(const Tensor& x) {
+  if (!x.defined()) return x;
+  const NoGrad guard;
+  return contiguous(x);
+}
 
 namespace gradient_ops {
 

@@ -9,40 +9,22 @@
 namespace adjoint {
 namespace {
 
-int index(DType dtype) { return static_cast<int>(dtype); }
-
-// The place of element i of a row-major tensor.
-Shape place_of(int64_t i, const Shape& shape) {
-  Shape place = shape;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    place[d] = i % shape[d];
-    i /= shape[d];
-  }
-  return place;
-}
-
 // The indices, contiguous, each checked to be in [0, rows).
 Tensor checked_indices(const Tensor& indices, int64_t rows) {
   check<DTypeError>(indices.dtype() == DType::i64, "embedding: indices are of dtype ",
                     indices.dtype(), "; expected i64; convert them with to()");
-  const NoGrad guard;
-  Tensor packed = contiguous(indices);
-  const int64_t* begin = packed.impl()->data<int64_t>();
-  for (int64_t i = 0; i < packed.numel(); ++i) {
+  Tensor checked = packed(indices);
+  const int64_t* begin = checked.impl()->data<int64_t>();
+  for (int64_t i = 0; i < checked.numel(); ++i) {
     check<IndexError>(begin[i] >= 0 && begin[i] < rows, "embedding: index ", begin[i], " at ",
-                      place_of(i, indices.shape()), " of indices of shape ", indices.shape(),
+                      unravel_index(i, indices.shape()), " of indices of shape ", indices.shape(),
                       "; expected values in [0, ", rows, "), the rows of the weight");
   }
-  return packed;
+  return checked;
 }
 
-kernels::Rows rows_of(const Tensor& packed, int64_t width, int64_t skip) {
-  return {packed.impl()->data<int64_t>(), packed.numel(), width, skip};
-}
-
-Tensor packed_copy(const Tensor& x) {
-  const NoGrad guard;
-  return contiguous(x);
+kernels::Rows rows_of(const Tensor& indices, int64_t width, int64_t skip) {
+  return {indices.impl()->data<int64_t>(), indices.numel(), width, skip};
 }
 
 Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip);
@@ -50,7 +32,7 @@ Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip);
 // table[indices[i]] += dy[i] for all i. REQUIRES: the indices are checked and contiguous, and table
 // is contiguous.
 void scatter_add(const Tensor& dy, const Tensor& indices, int64_t skip, const Tensor& table) {
-  const Tensor rows = packed_copy(dy);
+  const Tensor rows = packed(dy);
   kernel_table().index.scatter_add[index(table.dtype())](
       KernelScope(), rows_of(indices, table.shape()[1], skip), rows.impl()->bytes(),
       table.impl()->bytes());
@@ -75,12 +57,12 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& indices, int64_t rows,
 Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip) {
   const Op op("embedding", {indices, weight}, {{"padding_idx", skip}});
   const int64_t rows = weight.shape()[0], width = weight.shape()[1];
-  const Tensor packed = packed_copy(weight);
+  const Tensor table = packed(weight);
   Shape shape = indices.shape();
   shape.push_back(width);
   Tensor y = make_empty("embedding", shape, weight.dtype());
   kernel_table().index.gather[index(weight.dtype())](KernelScope(), rows_of(indices, width, -1),
-                                                     packed.impl()->bytes(), y.impl()->bytes());
+                                                     table.impl()->bytes(), y.impl()->bytes());
   return op.differentiable(y, [indices = op.save(indices), rows, skip](const Backward& b) -> Grads {
     const Tensor dy = b.dy(0);
     if (!grad_enabled()) {
@@ -98,15 +80,14 @@ Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip) {
 Tensor triangle(const char* name, const Tensor& x, int64_t diagonal, bool lower) {
   const Op op(name, {x}, {{"diagonal", diagonal}});
   op.check(x.dim() >= 2, "a tensor of shape ", x.shape(), "; expected two dimensions or more");
-  const Tensor packed = packed_copy(x);
+  const Tensor x0 = packed(x);
   Tensor y = make_empty(name, x.shape(), x.dtype());
   const int64_t rows = x.shape()[x.dim() - 2], columns = x.shape()[x.dim() - 1];
   const int64_t matrices = y.numel() == 0 ? 0 : y.numel() / (rows * columns);
   // Beyond the matrix every diagonal is alike, and sums with it cannot overflow.
   const int64_t near = std::clamp(diagonal, -rows - 1, columns + 1);
   kernel_table().index.triangle[index(x.dtype())](
-      KernelScope(),
-      {packed.impl()->bytes(), y.impl()->bytes(), matrices, rows, columns, near, lower});
+      KernelScope(), {x0.impl()->bytes(), y.impl()->bytes(), matrices, rows, columns, near, lower});
   return op.differentiable(y, [name, diagonal, lower](const Backward& b) -> Grads {
     return {triangle(name, b.dy(0), diagonal, lower)};
   });

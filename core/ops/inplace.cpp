@@ -13,8 +13,6 @@ namespace {
 
 using kernels::Binary;
 
-int index(DType dtype) { return static_cast<int>(dtype); }
-
 void check_writable(const char* op, const Tensor& x) {
   check<Error>(x.defined(), op,
                ": input 0 is an undefined tensor; expected a tensor with elements");
@@ -57,12 +55,18 @@ struct InPlace {
 constexpr InPlace kAdd{"add_", "add()", Binary::add}, kSub{"sub_", "sub()", Binary::sub},
     kMul{"mul_", "mul()", Binary::mul}, kDiv{"div_", "div()", Binary::div};
 
+int kind_of(DType dtype) { return dtype == DType::boolean ? 0 : is_floating_point(dtype) ? 2 : 1; }
+
 // The gradients are those of the functional forms, at the old value of x.
 void apply(const InPlace& f, const Tensor& x, const Tensor& source) {
   check_writable(f.name, x);
   check_source(f.name, x, source);
   check<DTypeError>(f.which != Binary::div || is_floating_point(x.dtype()), f.name,
                     ": a tensor of dtype ", x.dtype(), "; expected f32 or f64; use div()");
+  // As PyTorch: bools, integers and reals in this order, and nothing is cut off in silence.
+  check<DTypeError>(kind_of(source.dtype()) <= kind_of(x.dtype()), f.name, ": a tensor of dtype ",
+                    source.dtype(), " for one of dtype ", x.dtype(),
+                    "; expected a dtype that does not lose its values; use ", f.functional);
   // Integers and bools carry no history.
   const Tensor y = is_floating_point(x.dtype()) ? source : source.detach();
   const Op op(f.name, {x, y});

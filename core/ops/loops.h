@@ -63,6 +63,13 @@ kernels::Loop<static_cast<int>(N)> make_loop(const Shape& shape,
   return loop;
 }
 
+// Where a kernel's table has the entry of a dtype.
+inline int index(DType dtype) { return static_cast<int>(dtype); }
+
+// x in row-major order without gaps, without history: x itself where it lies so, a copy otherwise;
+// undefined stays so.
+Tensor packed(const Tensor& x);
+
 // The 0-dimensional tensor of a number, of the given dtype.
 Tensor scalar_tensor(Scalar value, DType dtype);
 

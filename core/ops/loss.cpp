@@ -11,11 +11,6 @@
 namespace adjoint {
 namespace {
 
-Tensor packed(const Tensor& x) {
-  const NoGrad guard;
-  return contiguous(x);
-}
-
 const char* name(Reduction reduction) {
   switch (reduction) {
     case Reduction::none:

@@ -11,13 +11,6 @@ namespace {
 
 const void* data_or_null(const Tensor& x) { return x.defined() ? x.raw_data() : nullptr; }
 
-// x without history, packed; undefined stays so.
-Tensor packed(const Tensor& x) {
-  if (!x.defined()) return x;
-  const NoGrad guard;
-  return contiguous(x);
-}
-
 Tensor in_dtype(const Tensor& x, DType dtype) { return x.defined() ? to(x, dtype) : x; }
 
 void check_layer_norm(const Op& op, const Tensor& x, const Shape& shape, const Tensor& weight,

@@ -14,14 +14,10 @@ namespace {
 // y = x mask / (1 - p);   dx = dy mask / (1 - p), by the same function of the same stream
 Tensor dropped(const Tensor& x, const kernels::Dropout& d, double p) {
   const Op op("dropout", {x}, {{"p", p}});
-  Tensor packed;
-  {
-    const NoGrad guard;
-    packed = contiguous(x);
-  }
+  const Tensor x0 = packed(x);
   Tensor y = make_empty("dropout", x.shape(), x.dtype());
-  kernel_table().random.dropout[static_cast<int>(x.dtype())](
-      KernelScope(), d, x.numel(), packed.impl()->bytes(), y.impl()->bytes());
+  kernel_table().random.dropout[index(x.dtype())](KernelScope(), d, x.numel(), x0.impl()->bytes(),
+                                                  y.impl()->bytes());
   return op.differentiable(y,
                            [d, p](const Backward& b) -> Grads { return {dropped(b.dy(0), d, p)}; });
 }
@@ -29,6 +25,8 @@ Tensor dropped(const Tensor& x, const kernels::Dropout& d, double p) {
 void check_floating_dtype(const char* op, DType dtype) {
   check<DTypeError>(is_floating_point(dtype), op, ": dtype ", dtype, "; expected f32 or f64");
 }
+
+constexpr std::initializer_list<Input> kNoInputs = {};
 
 kernels::RandomKey next_key(Generator& generator) {
   return {generator.seed(), generator.next_stream()};
@@ -50,34 +48,38 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
 }
 
 Tensor rand(const Shape& shape, DType dtype, Generator& generator) {
+  const Op op("rand", kNoInputs, {{"shape", shape}, {"dtype", name(dtype)}});
   check_floating_dtype("rand", dtype);
   Tensor y = make_empty("rand", shape, dtype);
-  kernel_table().random.uniform[static_cast<int>(dtype)](KernelScope(), next_key(generator),
-                                                         y.numel(), 0.0, 1.0, y.impl()->bytes());
-  return y;
+  kernel_table().random.uniform[index(dtype)](KernelScope(), next_key(generator), y.numel(), 0.0,
+                                              1.0, y.impl()->bytes());
+  return op.no_gradient(y);
 }
 
 Tensor randn(const Shape& shape, DType dtype, Generator& generator) {
+  const Op op("randn", kNoInputs, {{"shape", shape}, {"dtype", name(dtype)}});
   check_floating_dtype("randn", dtype);
   Tensor y = make_empty("randn", shape, dtype);
-  kernel_table().random.normal[static_cast<int>(dtype)](KernelScope(), next_key(generator),
-                                                        y.numel(), 0.0, 1.0, y.impl()->bytes());
-  return y;
+  kernel_table().random.normal[index(dtype)](KernelScope(), next_key(generator), y.numel(), 0.0,
+                                             1.0, y.impl()->bytes());
+  return op.no_gradient(y);
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Generator& generator) {
+  const Op op("randint", kNoInputs, {{"low", low}, {"high", high}, {"shape", shape}});
   check<ConfigError>(low < high, "randint: no integers in [", low, ", ", high,
                      "); expected low < high");
   Tensor y = make_empty("randint", shape, DType::i64);
   kernel_table().random.integers(KernelScope(), next_key(generator), y.numel(), low,
                                  static_cast<uint64_t>(high) - static_cast<uint64_t>(low),
                                  y.impl()->data<int64_t>());
-  return y;
+  return op.no_gradient(y);
 }
 
 // Durstenfeld's form of the shuffle of Fisher and Yates (1964, CACM algorithm 235): step i, from
 // the last element down, swaps with element floor(b_i (i + 1) / 2^64), b_i as in `integers`.
 Tensor randperm(int64_t n, Generator& generator) {
+  const Op op("randperm", kNoInputs, {{"n", n}});
   check<ConfigError>(n >= 0, "randperm: n is ", n, "; expected 0 or more");
   Tensor y = arange(n);
   int64_t* values = y.impl()->data<int64_t>();
@@ -95,7 +97,7 @@ Tensor randperm(int64_t n, Generator& generator) {
       std::swap(values[i], values[j]);
     }
   }
-  return y;
+  return op.no_gradient(y);
 }
 
 }  // namespace adjoint

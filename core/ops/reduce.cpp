@@ -99,8 +99,14 @@ kernels::Reduce make_reduce(const Tensor& x, const Tensor& y, const Dims& dims) 
 void run(Kind kind, const Tensor& x, const Tensor& y, const Dims& dims, const Tensor& center = {}) {
   kernels::Reduce r = make_reduce(x, y, dims);
   if (center.defined()) r.center = center.impl()->bytes();
-  kernel_table().reduce.reduce[static_cast<int>(kind)][static_cast<int>(x.dtype())](KernelScope(),
-                                                                                    r);
+  kernel_table().reduce.reduce[static_cast<int>(kind)][index(x.dtype())](KernelScope(), r);
+}
+
+// y /= divisor, as part of another operator. REQUIRES: y is fresh, of a floating dtype.
+void divide(const Tensor& y, double divisor) {
+  const Tensor by = scalar_tensor(divisor, y.dtype());
+  kernel_table().elementwise.binary[static_cast<int>(kernels::Binary::div)][index(y.dtype())](
+      KernelScope(), make_loop<3>(y.shape(), {&y, &y, &by}));
 }
 
 Tensor sum_over(const char* name, const Tensor& x, const Shape& requested, bool keepdim) {
@@ -122,10 +128,7 @@ Tensor mean_over(const Tensor& x, const Shape& requested, bool keepdim) {
   Tensor y = make_empty("mean", dims.shape, x.dtype());
   run(Kind::sum, x, y, dims);
   const auto count = static_cast<double>(dims.count);
-  {
-    const NoGrad guard;
-    y = y / count;
-  }
+  divide(y, count);
   return op.differentiable(
       y, [count, keep = dims.keep, shape = x.shape()](const Backward& b) -> Grads {
         return {expand(reshape(b.dy(0) / count, keep), shape)};
@@ -179,7 +182,7 @@ Tensor find_index(const Tensor& x, const Tensor& values, const Dims& dims) {
   if (dims.count == 1) {
     std::fill_n(indices.impl()->data<int64_t>(), indices.numel(), 0);
   } else {
-    kernel_table().reduce.find[static_cast<int>(x.dtype())](KernelScope(), r);
+    kernel_table().reduce.find[index(x.dtype())](KernelScope(), r);
   }
   return indices;
 }
@@ -248,14 +251,11 @@ Tensor var(const Tensor& x, const Shape& requested, double correction, bool keep
   // As PyTorch: no degrees of freedom give NaN, or infinity where the mean leaves a remainder.
   const double divisor = std::max(0.0, static_cast<double>(dims.count) - correction);
   Tensor y = make_empty("var", dims.shape, x.dtype());
-  {
-    const NoGrad guard;
-    Tensor center = make_empty("var", dims.shape, x.dtype());
-    run(Kind::sum, x, center, dims);
-    center = center / static_cast<double>(dims.count);
-    run(Kind::squared_deviations, x, y, dims, center);
-    y = y / divisor;
-  }
+  const Tensor center = make_empty("var", dims.shape, x.dtype());
+  run(Kind::sum, x, center, dims);
+  divide(center, static_cast<double>(dims.count));
+  run(Kind::squared_deviations, x, y, dims, center);
+  divide(y, divisor);
   return op.differentiable(y, [x = op.save(x), dims, divisor](const Backward& b) -> Grads {
     const Tensor x0 = *x;
     Shape gone;

@@ -17,20 +17,12 @@ kernels::Lines lines_along(const Shape& shape, int dim) {
   return lines;
 }
 
-int index(const Tensor& x) { return static_cast<int>(x.dtype()); }
-
-// x without history, packed.
-Tensor packed(const Tensor& x) {
-  const NoGrad guard;
-  return contiguous(x);
-}
-
 Tensor forward(const Op& op, const Tensor& x, int dim,
                void (*const (&kernel)[2])(const kernels::Exec&, const kernels::Lines&, const void*,
                                           void*)) {
   Tensor y = make_empty(op.name(), x.shape(), x.dtype());
-  kernel[index(x)](KernelScope(), lines_along(x.shape(), dim), packed(x).raw_data(),
-                   y.impl()->bytes());
+  kernel[index(x.dtype())](KernelScope(), lines_along(x.shape(), dim), packed(x).raw_data(),
+                           y.impl()->bytes());
   return y;
 }
 
@@ -38,8 +30,8 @@ Tensor backward(const char* name, const Tensor& y, const Tensor& dy, int dim,
                 void (*const (&kernel)[2])(const kernels::Exec&, const kernels::Lines&, const void*,
                                            const void*, void*)) {
   Tensor dx = make_empty(name, y.shape(), y.dtype());
-  kernel[index(y)](KernelScope(), lines_along(y.shape(), dim), y.raw_data(), packed(dy).raw_data(),
-                   dx.impl()->bytes());
+  kernel[index(y.dtype())](KernelScope(), lines_along(y.shape(), dim), y.raw_data(),
+                           packed(dy).raw_data(), dx.impl()->bytes());
   return dx;
 }
 

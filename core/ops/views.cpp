@@ -36,6 +36,7 @@ Shape complete(const Op& op, const Tensor& x, Shape shape) {
 Tensor reshaped(const char* name, const Tensor& x, const Shape& requested, bool may_copy) {
   const Op op(name, {x}, {{"shape", requested}});
   const Shape shape = complete(op, x, requested);
+  checked_numel(name, shape);
   Strides strides;
   const auto backward = [from = x.shape()](const Backward& g) -> Grads {
     return {reshape(g.dy(0), from)};
@@ -159,6 +160,7 @@ Tensor expand(const Tensor& x, const Shape& requested) {
              "; expected its own size, or any where that is 1");
     if (i >= shift && own == shape[i]) strides[i] = x.strides()[i - shift];
   }
+  checked_numel("expand", shape);
   return op.view(
       make_view(x, shape, strides, x.impl()->offset),
       [from = x.shape()](const Backward& g) -> Grads { return {sum_to_size(g.dy(0), from)}; });
@@ -176,13 +178,15 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
   const int64_t first = clamp(start), last = std::max(first, clamp(end));
   Shape shape = x.shape();
   Strides strides = x.strides();
-  shape[d] = (last - first + step - 1) / step;
+  // Rounded up without `+ step - 1`, and the stride left alone where nobody takes a second step:
+  // any step will do.
+  shape[d] = last > first ? (last - first - 1) / step + 1 : 0;
   const int64_t offset = x.impl()->offset + (shape[d] == 0 ? 0 : first * strides[d]);
-  strides[d] *= step;
+  if (shape[d] > 1) strides[d] *= step;
   return op.view(make_view(x, shape, strides, offset),
                  [from = x.shape(), d, first, step](const Backward& g) -> Grads {
                    Tensor dy = g.dy(0);
-                   if (step > 1 && dy.shape()[d] > 0) {
+                   if (step > 1 && dy.shape()[d] > 1) {
                      // Spreads the elements: each is followed by step - 1 zeros, except the last.
                      Shape apart = dy.shape();
                      apart.insert(d + 1, step - 1);

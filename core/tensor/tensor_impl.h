@@ -43,11 +43,15 @@ struct TensorImpl {
   }
 };
 
+// The number of elements. Throws ShapeError naming op for a negative size, 2^58 elements or more,
+// or sizes whose row-major strides do not fit in 63 bits.
+int64_t checked_numel(const char* op, const Shape& shape);
+
 // A tensor of fresh, uninitialised elements. Checks the sizes; errors name op.
 Tensor make_empty(const char* op, const Shape& shape, DType dtype);
 
 // A tensor of x's elements with another layout and without history. REQUIRES: it stays inside x's
-// storage.
+// storage, and checked_numel took the shape where that is not smaller than x's.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset);
 
 bool is_contiguous(const Shape& shape, const Strides& strides);

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -189,22 +189,36 @@ class Pool {
   std::atomic<int> sleepers_{0};
 };
 
-// Scratch remembers its own size in the 64 bytes before it.
-constexpr size_t kHeader = 64;
+}  // namespace
+
+// Note [Scratch]
+// Kernels are compiled without exceptions: where memory ends at a kernel's second buffer, nothing
+// of the kernel gives the first one back. So each scope keeps a list of the blocks that it handed
+// out, in the 64 bytes before them, and frees what is left when it ends.
+struct alignas(64) KernelScope::Block {
+  size_t bytes;
+  Block *before, *after;
+};
+
+namespace {
+
+thread_local KernelScope::Block* blocks = nullptr;  // of the innermost scope, the newest first
 
 void* acquire(size_t bytes) {
   if (bytes == 0) return nullptr;
-  auto* block = static_cast<char*>(allocate(bytes + kHeader));
-  std::memcpy(block, &bytes, sizeof(bytes));
-  return block + kHeader;
+  using Block = KernelScope::Block;
+  auto* block = new (allocate(bytes + sizeof(Block))) Block{bytes, nullptr, blocks};
+  if (blocks != nullptr) blocks->before = block;
+  blocks = block;
+  return block + 1;
 }
 
 void release(void* memory) {
   if (memory == nullptr) return;
-  char* block = static_cast<char*>(memory) - kHeader;
-  size_t bytes = 0;
-  std::memcpy(&bytes, block, sizeof(bytes));
-  deallocate(block, bytes + kHeader);
+  KernelScope::Block* block = static_cast<KernelScope::Block*>(memory) - 1;
+  if (block->after != nullptr) block->after->before = block->before;
+  (block->before != nullptr ? block->before->after : blocks) = block->after;
+  deallocate(block, block->bytes + sizeof(*block));
 }
 
 }  // namespace
@@ -222,13 +236,16 @@ void detail::parallel_for(int64_t tasks, void (*body)(void*, int64_t), void* con
   Pool::instance().run(tasks, body, context);
 }
 
-KernelScope::KernelScope() : saved_mode_(float_mode()) {
+KernelScope::KernelScope()
+    : outer_blocks_(std::exchange(blocks, nullptr)), saved_mode_(float_mode()) {
   if ((saved_mode_ & kFlushDenormals) != kFlushDenormals) {
     set_float_mode(saved_mode_ | kFlushDenormals);
   }
 }
 
 KernelScope::~KernelScope() {
+  while (blocks != nullptr) release(blocks + 1);
+  blocks = outer_blocks_;
   if ((saved_mode_ & kFlushDenormals) != kFlushDenormals) set_float_mode(saved_mode_);
 }
 

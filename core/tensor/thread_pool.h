@@ -11,8 +11,13 @@ namespace adjoint {
 //   kernels().gemm.f32(KernelScope(), gemm);
 // While it lives, the calling thread flushes denormals, as the pool's threads always do: otherwise
 // one and two threads would give different bits, and softmax tails would crawl.
+//
+// Scratch that the kernel did not give back, because memory ended half way, is freed with the
+// scope.
 class KernelScope {
  public:
+  struct Block;  // of scratch
+
   KernelScope();
   ~KernelScope();
   KernelScope(const KernelScope&) = delete;
@@ -21,6 +26,7 @@ class KernelScope {
   operator const kernels::Exec&() const;
 
  private:
+  Block* outer_blocks_;
   uint32_t saved_mode_;
 };
 

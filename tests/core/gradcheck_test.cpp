@@ -1,6 +1,9 @@
 // gradcheck and gradgradcheck: what they let pass, what they catch, and what they say.
 #include <adjoint/core/gradcheck.h>
 
+#include <set>
+#include <vector>
+
 #include "core/autograd/op.h"
 #include "tests/core/numeric.h"
 
@@ -124,13 +127,42 @@ TEST(Gradcheck, FastModeAgrees) {
 }
 
 TEST(Gradcheck, StridedInputsKeepTheirLayout) {
-  bool strided = false;
+  // Every call, those of the differences too, which record nothing.
+  std::set<std::vector<int64_t>> recorded, numeric;
   const auto f = [&](const Tensors& in) {
-    strided = strided || !in[0].is_contiguous();
-    return square(in[0]);
+    std::vector<int64_t> layout(in[0].strides().begin(), in[0].strides().end());
+    layout.insert(layout.end(), in[1].strides().begin(), in[1].strides().end());
+    (grad_enabled() ? recorded : numeric).insert(layout);
+    return in[0] * square(in[1]);
   };
-  EXPECT_TRUE(gradcheck(f, {transpose(random({3, 2}, 1), 0, 1)}).passed);
-  EXPECT_TRUE(strided);
+  const Tensor spaced = slice(random({2, 6}, 1), 1, 1, 6, 2);
+  const Tensors inputs = {transpose(random({3, 2}, 1), 0, 1), spaced};
+  const std::vector<double> before = spaced.to_vector<double>();
+  const std::set<std::vector<int64_t>> expected = {{1, 2, 6, 2}};
+  for (const bool fast : {false, true}) {
+    recorded.clear();
+    numeric.clear();
+    const GradcheckReport report = gradcheck(f, inputs, {.fast_mode = fast});
+    EXPECT_TRUE(report.passed) << report.message;
+    EXPECT_EQ(recorded, expected) << fast;
+    EXPECT_EQ(numeric, expected) << fast;
+  }
+  EXPECT_EQ(spaced.to_vector<double>(), before);
+}
+
+TEST(Gradcheck, ElementsThatOverlapAreMovedOneByOne) {
+  // Each index of an expanded input is an element of its own: moving one must not move its copies.
+  const auto f = [](const Tensors& in) { return square(in[0]); };
+  const Tensor row = random({3}, 1);
+  const GradcheckReport report = gradcheck(f, {expand(row, {2, 3})});
+  EXPECT_TRUE(report.passed) << report.message;
+}
+
+TEST(Gradcheck, AFunctionThatKeepsItsInputsIsNoneTheWiser) {
+  // The outputs of one call are not those of another, even where they are the input itself.
+  const auto f = [](const Tensors& in) -> Tensors { return {in[0], in[0] * 3.0}; };
+  const GradcheckReport report = gradcheck(f, {random({2, 3}, 1)});
+  EXPECT_TRUE(report.passed) << report.message;
 }
 
 TEST(Gradcheck, WorksUnderNoGrad) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/core/numeric.h"
+
 namespace adjoint {
 namespace {
 
@@ -30,7 +32,7 @@ TEST(InPlace, Arithmetic) {
   div_(x, 2.0);
   EXPECT_EQ(x.to_vector<double>(), (Values{4.75, 6.75, 4.75, 6.75}));
   const Tensor k = arange(3);
-  add_(k, tensor<float>({1.9f}));  // cast to k's dtype
+  add_(k, tensor<bool>({true}));  // cast to k's dtype
   EXPECT_EQ(k.to_vector<int64_t>(), (std::vector<int64_t>{1, 2, 3}));
   add_(x, zeros({2, 1}, DType::f64));
   const Tensor none = zeros({0, 2});
@@ -71,6 +73,18 @@ TEST(InPlace, CopyBroadcastsAndCasts) {
 TEST(InPlace, Errors) {
   EXPECT_THROW(add_(arange(3), 0.5), DTypeError);
   EXPECT_THROW(div_(arange(3), 2), DTypeError);
+  // Nothing is cut off in silence: the message says with what and what to use.
+  const Tensor k = arange(3), mask = ones({3}, DType::boolean);
+  for (const Tensor& x : {k, mask}) {
+    for (const Tensor& y : {ones({3}), ones({}, DType::f64)}) {
+      const std::string text = numeric::message_of<DTypeError>([&] { mul_(x, y); });
+      for (const char* part : {"mul_: ", name(x.dtype()), name(y.dtype()), "mul()"}) {
+        EXPECT_NE(text.find(part), std::string::npos) << text;
+      }
+    }
+  }
+  EXPECT_THROW(add_(mask, k), DTypeError);
+  EXPECT_EQ(k.to_vector<int64_t>(), (std::vector<int64_t>{0, 1, 2}));
   EXPECT_THROW(add_(zeros({3}), zeros({2, 3})), ShapeError);
   EXPECT_THROW(uniform_(arange(3)), DTypeError);
   EXPECT_THROW(add_(Tensor(), 1), Error);

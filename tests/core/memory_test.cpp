@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/tensor/allocator.h"
+#include "core/tensor/thread_pool.h"
 
 namespace adjoint {
 namespace {
@@ -83,6 +84,38 @@ TEST(Memory, ImpossibleRequestsAreErrors) {
     EXPECT_NE(std::string(error.what()).find("2305843009213693952"), std::string::npos)
         << error.what();
   }
+}
+
+// What a kernel does: it is compiled without exceptions, so nothing of its own is undone.
+struct MemoryEnds {};
+void two_buffers(const kernels::Exec& exec) {
+  void* first = exec.acquire(3 << 20);
+  std::memset(first, 0, 3 << 20);
+  throw MemoryEnds();  // as acquire() does
+}
+
+TEST(Memory, ScratchOfAKernelThatThrowsIsFreed) {
+  const int64_t before = memory_stats().current;
+  {
+    const KernelScope outer;
+    const kernels::Exec& exec = outer;
+    void* kept = exec.acquire(1 << 20);
+    const int64_t with_kept = memory_stats().current;
+    EXPECT_GE(with_kept - before, 1 << 20);
+    EXPECT_THROW(two_buffers(KernelScope()), MemoryEnds);
+    EXPECT_EQ(memory_stats().current, with_kept);  // the outer scope's block is still its own
+    // Given back in any order, twice over.
+    void* blocks[3];
+    for (int round = 0; round < 2; ++round) {
+      for (void*& block : blocks) block = exec.acquire(4096);
+      for (int i : {1, 0, 2}) exec.release(blocks[i]);
+    }
+    EXPECT_EQ(memory_stats().current, with_kept);
+    exec.release(kept);
+    exec.release(nullptr);
+    exec.acquire(4096);  // left to the scope
+  }
+  EXPECT_EQ(memory_stats().current, before);
 }
 
 }  // namespace

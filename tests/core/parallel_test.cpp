@@ -1,9 +1,11 @@
 // The thread pool.
+#include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/parallel.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -68,6 +70,59 @@ TEST_P(Parallel, CallersFromManyThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(total, 4 * 500 * 4);
+}
+
+// Tasks that wait until two threads are at it, so that workers take part.
+template <class F>
+void on_all_threads(F&& f) {
+  std::atomic<int> arrived{0};
+  const int wanted = num_threads() > 1 ? 2 : 1;
+  parallel_for(8, [&](int64_t task) {
+    ++arrived;
+    while (arrived < wanted) std::this_thread::yield();
+    f(task);
+  });
+}
+
+TEST_P(Parallel, TasksRecordAsTheCallerDoes) {
+  for (const bool enabled : {false, true}) {
+    const bool before = grad_enabled();
+    set_grad_enabled(enabled);
+    std::atomic<int> alike{0};
+    on_all_threads([&](int64_t task) {
+      if (grad_enabled() == enabled) ++alike;
+      // For this task alone: neither the next one nor the caller sees it.
+      if (task % 2 == 0) set_grad_enabled(!enabled);
+    });
+    EXPECT_EQ(alike, 8) << enabled;
+    EXPECT_EQ(grad_enabled(), enabled);
+    EXPECT_THROW(on_all_threads([&](int64_t) {
+                   set_grad_enabled(!enabled);
+                   throw std::runtime_error("task");
+                 }),
+                 std::runtime_error);
+    EXPECT_EQ(grad_enabled(), enabled);
+    set_grad_enabled(before);
+  }
+  // What workers keep is their own: nothing of the job before is left.
+  std::atomic<int> recording{0};
+  on_all_threads([&](int64_t) { recording += grad_enabled() ? 1 : 0; });
+  EXPECT_EQ(recording, 8);
+}
+
+TEST_P(Parallel, TasksFlushDenormalsOnEveryThread) {
+  const volatile float small = std::numeric_limits<float>::min();
+  const auto half_is_zero = [&small] { return small * 0.5f == 0; };
+  ASSERT_FALSE(half_is_zero());
+  std::atomic<int> flushed{0};
+  on_all_threads([&](int64_t) { flushed += half_is_zero() ? 1 : 0; });
+  EXPECT_EQ(flushed, 8);
+  EXPECT_FALSE(half_is_zero()) << "the caller's mode was not restored";
+  parallel_for(1, [&](int64_t) { flushed += half_is_zero() ? 1 : 0; });
+  EXPECT_EQ(flushed, 9);
+  EXPECT_THROW(parallel_for(4, [](int64_t) { throw std::runtime_error("task"); }),
+               std::runtime_error);
+  EXPECT_FALSE(half_is_zero()) << "the caller's mode was not restored after an exception";
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, Parallel, testing::Values(1, 2, 4));

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
+#include "core/autograd/op.h"
 #include "core/kernels/kernels.h"
 #include "core/tensor/thread_pool.h"
 
@@ -132,6 +134,45 @@ TEST(Random, TensorsAdvanceTheGenerator) {
   EXPECT_EQ(randn({0, 4}, DType::f64).shape(), Shape({0, 4}));
   EXPECT_THROW(rand({2}, DType::i64), DTypeError);
   EXPECT_THROW(rand({-2}), ShapeError);
+}
+
+// The operators seen while f runs, with the outputs each ended with: "rand 1".
+template <class F>
+std::vector<std::string> operators_of(F&& f) {
+  struct Observer : OpObserver {
+    std::vector<std::string> seen;
+    int outputs = 0;
+    void on_begin(const Op& op) override {
+      seen.emplace_back(op.name());
+      outputs = 0;
+    }
+    void on_output(const Op& /*op*/, const Tensor& y) override { outputs += y.defined() ? 1 : 0; }
+    void on_end(const Op& op) override {
+      seen.push_back("end of " + std::string(op.name()) + ", outputs: " + std::to_string(outputs));
+    }
+  } observer;
+  OpObserver* before = set_op_observer(&observer);
+  f();
+  set_op_observer(before);
+  return observer.seen;
+}
+
+TEST(Observers, SeeOneOperatorACall) {
+  const auto once = [](const std::string& name) {
+    return std::vector<std::string>{name, "end of " + name + ", outputs: 1"};
+  };
+  Generator g(3);
+  EXPECT_EQ(operators_of([&] { rand({2, 3}, DType::f32, g); }), once("rand"));
+  EXPECT_EQ(operators_of([&] { randn({2, 3}, DType::f64, g); }), once("randn"));
+  EXPECT_EQ(operators_of([&] { randint(0, 5, {4}, g); }), once("randint"));
+  EXPECT_EQ(operators_of([&] { randperm(5, g); }), once("randperm"));
+  for (const bool records : {false, true}) {
+    const Tensor x = rand({3, 4}, DType::f64, g).requires_grad_(records);
+    EXPECT_EQ(operators_of([&] { mean(x); }), once("mean"));
+    EXPECT_EQ(operators_of([&] { mean(x, {1}); }), once("mean"));
+    EXPECT_EQ(operators_of([&] { var(x); }), once("var"));
+    EXPECT_EQ(operators_of([&] { var(x, {0}, 0, true); }), once("var"));
+  }
 }
 
 TEST(Random, RandintStaysInside) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,57 @@ TEST(Tensor, DataChecksTheType) {
   const Tensor x = zeros({1});
   EXPECT_THROW(x.data<double>(), DTypeError);
   EXPECT_THROW(zeros({2}).item(), ShapeError);
+}
+
+TEST(Tensor, ItemsAreExact) {
+  constexpr int64_t kOdd = (int64_t{1} << 53) + 1;  // no double has this value
+  EXPECT_EQ(tensor<int64_t>({kOdd}).item<int64_t>(), kOdd);
+  EXPECT_EQ(tensor<int64_t>({INT64_MIN + 1}).item<int64_t>(), INT64_MIN + 1);
+  EXPECT_EQ(tensor<int64_t>({kOdd}).item(), 0x1p53);
+  // To the nearest float at once: by way of a double it would be a tie and go down.
+  EXPECT_EQ(tensor<int64_t>({(int64_t{1} << 60) + (int64_t{1} << 36) + 1}).item<float>(),
+            0x1.000002p60f);
+  EXPECT_EQ(scalar(0.1, DType::f64).item<double>(), 0.1);
+  EXPECT_EQ(scalar(0.1).item<float>(), 0.1f);
+  EXPECT_EQ(scalar(-2.75).item<int64_t>(), -2);
+  EXPECT_EQ(scalar(0.5).item<bool>(), true);
+  EXPECT_EQ(scalar(true, DType::boolean).item<bool>(), true);
+  EXPECT_EQ(scalar(true, DType::boolean).item<int64_t>(), 1);
+  EXPECT_EQ(scalar(false, DType::boolean).item<float>(), 0.0f);
+  EXPECT_THROW(arange(2).item<int64_t>(), ShapeError);
+}
+
+TEST(Tensor, ViewsCountTheirElements) {
+  const Tensor one = ones({1, 1});
+  try {
+    expand(one, {int64_t{1} << 32, int64_t{1} << 32});
+    FAIL() << "2^64 elements were shown";
+  } catch (const ShapeError& error) {
+    EXPECT_NE(std::string(error.what()).find("expand: too many elements"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(expand(one, {int64_t{1} << 29, int64_t{1} << 29}), ShapeError);
+  EXPECT_EQ(expand(one, {int64_t{1} << 29, int64_t{1} << 28}).numel(), int64_t{1} << 57);
+  // Nothing is in these, but their strides have no room in 63 bits.
+  EXPECT_THROW(reshape(zeros({0}), {0, int64_t{1} << 40, int64_t{1} << 40}), ShapeError);
+  EXPECT_THROW(zeros({0, int64_t{1} << 40, int64_t{1} << 40}), ShapeError);
+  EXPECT_EQ(zeros({0, int64_t{1} << 40}).numel(), 0);
+}
+
+TEST(Tensor, SlicesTakeAnyStep) {
+  const Tensor x = to(arange(20), DType::f64).reshape({10, 2});
+  for (int64_t step : {int64_t{10}, int64_t{1} << 62, INT64_MAX}) {
+    const Tensor first = slice(x, 0, 0, 10, step);
+    EXPECT_EQ(first.shape(), (Shape{1, 2})) << step;
+    EXPECT_EQ(first.to_vector<double>(), (std::vector<double>{0, 1})) << step;
+    EXPECT_EQ(slice(x, 0, 10, 10, step).shape(), (Shape{0, 2})) << step;
+  }
+  EXPECT_EQ(slice(x, 0, 1, 10, 9).shape(), (Shape{1, 2}));
+  EXPECT_EQ(slice(x, 0, 0, 10, 9).to_vector<double>(), (std::vector<double>{0, 1, 18, 19}));
+  EXPECT_EQ(slice(x, 0, INT64_MIN, INT64_MAX, 5).shape(), (Shape{2, 2}));
+  const Tensor leaf = zeros({3}, DType::f64).requires_grad_();
+  slice(leaf, 0, 1, 3, INT64_MAX).sum().backward();
+  EXPECT_EQ(leaf.grad().to_vector<double>(), (std::vector<double>{0, 1, 0}));
 }
 
 TEST(Tensor, Views) {

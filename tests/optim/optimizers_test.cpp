@@ -139,6 +139,29 @@ TEST(Optimizer, ParametersWithoutGradientAreLeftAlone) {
   EXPECT_TRUE(optimizer.state().counts.empty());
 }
 
+// A count of updates that never were would only be noticed by step(), half way through.
+TEST(Optimizer, RefusesCountsBelowOne) {
+  const NamedSlot a = slot("a", ones({2})), b = slot("b", ones({2}));
+  for (const int64_t count : {int64_t{-7}, int64_t{0}, INT64_MIN}) {
+    AdamW optimizer({a, b});
+    for (const NamedSlot& s : {a, b}) s.slot->set_grad(ones({2}));
+    optimizer.step();
+    OptimizerState state = optimizer.state();
+    state.counts["step.b"] = count;
+    state.counts["step.a"] = 5;
+    try {
+      optimizer.load_state(state);
+      FAIL() << "a count of " << count << " was loaded";
+    } catch (const ConfigError& error) {
+      const std::string message = error.what();
+      EXPECT_NE(message.find("'step.b' is " + std::to_string(count)), std::string::npos) << message;
+      EXPECT_NE(message.find("expected 1 or more"), std::string::npos) << message;
+    }
+    EXPECT_EQ(optimizer.state().counts["step.a"], 1);
+    EXPECT_EQ(optimizer.state().counts["step.b"], 1);
+  }
+}
+
 TEST(Optimizer, AStepIsNoticedByTheGraph) {
   const NamedSlot w = slot("w", ones({2}));
   SGD optimizer({w}, {.lr = 1});

@@ -260,7 +260,7 @@ TEST_F(WrongInput, DivergingTraining) {
   EXPECT_NE(end.err.find(" is nan at step " + step + "; "), std::string::npos) << end.err;
   EXPECT_NE(end.err.find("first appears in the output of transformer."), std::string::npos)
       << end.err;
-  EXPECT_NE(end.err.find("--lr"), std::string::npos);
+  EXPECT_NE(end.err.find("a lower learning rate"), std::string::npos) << end.err;
   const std::string latest = bytes_of_file(path("run/latest"));
   EXPECT_EQ(Json::load(path("run/" + latest.substr(0, 13) + "/state.json")).get<int64_t>("step"),
             static_cast<int64_t>(metrics.size()));

@@ -1,0 +1,41 @@
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/parallel.h>
+
+#include "core/tensor/thread_pool.h"
+
+namespace adjoint {
+namespace {
+
+class GradMode {
+ public:
+  explicit GradMode(bool enabled) : before_(grad_enabled()) { set_grad_enabled(enabled); }
+  ~GradMode() { set_grad_enabled(before_); }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool before_;
+};
+
+struct Calls {
+  void (*body)(void*, int64_t);
+  void* context;
+  bool recorded;
+};
+
+}  // namespace
+
+void detail::parallel_calls(int64_t tasks, void (*body)(void*, int64_t), void* context) {
+  const KernelScope flushing;  // on this thread; the pool's always do
+  Calls calls{body, context, grad_enabled()};
+  parallel_for(
+      tasks,
+      [](void* all, int64_t task) {
+        const Calls& c = *static_cast<const Calls*>(all);
+        const GradMode mode(c.recorded);
+        c.body(c.context, task);
+      },
+      &calls);
+}
+
+}  // namespace adjoint
