@@ -217,27 +217,27 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
   const models::TrainingState& state = trainer.state();
   switch (end) {
     case models::TrainingEnd::was_finished:
-      progress.message("nothing to do: the run in " + s.out + " has made all of its " +
-                       std::to_string(s.steps) + " steps");
+      progress.finish("nothing to do: the run in " + s.out + " has made all of its " +
+                      std::to_string(s.steps) + " steps");
       return 0;
     case models::TrainingEnd::finished:
       if (!s.quiet) {
-        progress.message("done: " + s.out + "/" + models::checkpoint_name(state.step) +
-                         (state.best_loss
-                              ? ", best validation loss " + std::to_string(*state.best_loss) +
-                                    " at step " + std::to_string(state.best_step)
-                              : ""));
+        progress.finish("done: " + s.out + "/" + models::checkpoint_name(state.step) +
+                        (state.best_loss
+                             ? ", best validation loss " + std::to_string(*state.best_loss) +
+                                   " at step " + std::to_string(state.best_step)
+                             : ""));
       }
       return 0;
     case models::TrainingEnd::out_of_time:
-      progress.message("time is up at step " + std::to_string(state.step) +
-                       "; saved; this goes on:\n  " + command);
+      progress.finish("time is up at step " + std::to_string(state.step) +
+                      "; saved; this goes on:\n  " + command);
       return 0;
     case models::TrainingEnd::stopped:
       break;
   }
-  progress.message("interrupted at step " + std::to_string(state.step) +
-                   "; saved; this goes on:\n  " + command);
+  progress.finish("interrupted at step " + std::to_string(state.step) +
+                  "; saved; this goes on:\n  " + command);
   return 128 + stop_signal();
 }
 

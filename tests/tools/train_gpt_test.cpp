@@ -264,6 +264,16 @@ TEST_F(TrainGpt, BarOnATerminal) {
     }
   }
 
+  // What it comes to is the last that is printed, below the bar.
+  const std::vector<std::string> lines = lines_of(end.err);
+  EXPECT_TRUE(lines.back().starts_with("done: ")) << lines.back();
+  EXPECT_NE(lines.at(lines.size() - 2).find("step 12/12  loss "), std::string::npos) << end.err;
+  const Finished early = on_terminal({"--max-time", "0.0001"}, "early", {}, 140);
+  EXPECT_NE(early.err.find("\r\ntime is up at step 1; saved; this goes on:\r\n  "),
+            std::string::npos)
+      << early.err;
+  EXPECT_TRUE(early.err.ends_with(" --resume must\r\n")) << early.err;
+
   // A terminal that takes no control sequences gets lines.
   const Finished dumb = on_terminal({}, "dumb", {{"TERM", "dumb"}}, 140);
   EXPECT_EQ(dumb.err.find('\x1b'), std::string::npos) << dumb.err;
