@@ -198,17 +198,24 @@ void print_start(const GptSettings& s, const Session& session) {
             << instruction_set() << "\n";
 }
 
-std::string sample_text(const GptSettings& s, Session& session, int64_t step) {
+// What samples begin with: --prompt, or where the default is not in the text, any character of it.
+std::string sample_prompt(const OptionTable& table, const GptSettings& s, const Session& session) {
+  const bool given = table.given("prompt");
+  check<UsageError>(!given || !s.prompt.empty(), "--prompt: empty; expected some text");
+  try {
+    session.tokenizer->encode(s.prompt, "--prompt");
+    return s.prompt;
+  } catch (const IoError&) {
+    if (given) throw;
+    return session.tokenizer->decode(0);
+  }
+}
+
+std::string sample_text(const GptSettings& s, Session& session, const std::string& prompt,
+                        int64_t step) {
   models::GenerationOptions options{.max_tokens = s.sample_len,
                                     .sampling = {.temperature = 0.8, .top_k = 40},
                                     .seed = static_cast<uint64_t>(s.seed + step)};
-  std::string prompt = s.prompt;
-  try {
-    session.tokenizer->encode(prompt);
-  } catch (const IoError&) {
-    prompt.clear();
-  }
-  if (prompt.empty()) prompt = session.tokenizer->decode(0);
   return prompt + models::generate_text(*session.model, *session.tokenizer, prompt, options);
 }
 
@@ -247,6 +254,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
   RunFolder folder(kProgram, s);
   const std::optional<std::string>& checkpoint = folder.checkpoint();
   Session session = prepare(table, s, checkpoint);
+  const std::string prompt = sample_prompt(table, s, session);
 
   Tokens tokens = tokens_of(s, session);
   models::GptTask task(
@@ -289,7 +297,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
     progress.step(report);
     if (s.sample_every > 0 && report.step % s.sample_every == 0) {
       progress.message("--- sample after " + std::to_string(report.step) + " steps\n" +
-                       sample_text(s, session, report.step) + "\n---");
+                       sample_text(s, session, prompt, report.step) + "\n---");
     }
   };
   const std::string command = resume_command(program, arguments, table, s.out);
