@@ -24,6 +24,13 @@ class TrainGpt : public Programs {
     return run_process(Words{ADJOINT_TRAIN_GPT} + arguments, options);
   }
 
+  // On one text alone: of --data, which grows, tiny() gives another.
+  Finished train_on(const std::string& text, const Words& more) const {
+    Words words = tiny(more);
+    std::replace(words.begin(), words.end(), path("text"), path(text));
+    return run_process(words);
+  }
+
   static Json config(const Words& arguments, const ProcessOptions& options = {}) {
     const Finished end = run(arguments + Words{"--print-config", "--json"}, options);
     EXPECT_EQ(end.status, 0) << end.err;
@@ -193,8 +200,8 @@ TEST_F(TrainGpt, LearnsWhatIsThere) {
     for (int i = 0; i < 600; ++i) text += "abcdefgh";
     return text;
   }());
-  const Finished end = train({"--data", path("pattern"), "--steps", "300", "--lr", "0.01",
-                              "--quiet", "--json", "--batch-size", "8", "--n-embd", "16"});
+  const Finished end = train_on("pattern", {"--steps", "300", "--lr", "0.01", "--quiet", "--json",
+                                            "--batch-size", "8", "--n-embd", "16"});
   ASSERT_EQ(end.status, 0);
   // What follows is certain from the second character on, and of equal chance for none.
   EXPECT_LT(Json::parse(lines_of(end.out).back()).get<double>("val_loss"), 0.05);
@@ -292,8 +299,8 @@ TEST_F(TrainGpt, Samples) {
   }
   // The default, a new line, may be missing in the text: any character of it will do.
   folder_.write("one-line", std::string(600, 'a') + std::string(600, 'b'));
-  const Finished other = train({"--sample-every", "5", "--sample-len", "7", "--data",
-                                path("one-line"), "--out", path("other")});
+  const Finished other =
+      train_on("one-line", {"--sample-every", "5", "--sample-len", "7", "--out", path("other")});
   EXPECT_EQ(other.status, 0) << other.err;
   EXPECT_NE(other.err.find("--- sample after 5 steps\na"), std::string::npos) << other.err;
   // Drawing them changes no weight.
