@@ -1,8 +1,14 @@
-# Tests that are not GoogleTest's: the rules of the tree, the READMEs' code, the instruction sets
-# that the machine would not choose, and a consumer's build.
+# Tests that are not GoogleTest's: the rules of the tree, its scripts, the READMEs' code, the
+# instruction sets that the machine would not choose, and a consumer's build.
 
 add_test(NAME lint COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/lint_test
                            ${PROJECT_SOURCE_DIR}/tools/lint)
+
+if(TARGET train_gpt AND TARGET adjoint_cli)
+  add_test(NAME scripts COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/scripts_test
+                                ${PROJECT_SOURCE_DIR}/tools $<TARGET_FILE:train_gpt>
+                                $<TARGET_FILE:adjoint_cli>)
+endif()
 
 # Every ```cpp block of every README compiles; those of the top README that are programs run.
 if(TARGET train_gpt)

@@ -1,14 +1,19 @@
 # shellcheck shell=bash
 # What the scripts of this folder share: sourced, never run. Sets `root` and goes there; `caller`
-# is where the user was.
+# is where the user was. Answers --help where it is the first argument.
 set -euo pipefail
+
+# The first comment of the script that runs.
+usage() { awk 'NR > 1 && (!/^#/ || /^# shellcheck/) {exit} NR > 1 {sub(/^# ?/, ""); print}' "$0"; }
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then usage && exit 0; fi
 
 # shellcheck disable=SC2034
 caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
 
-if [[ -t 1 ]]; then
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
   bold=$'\e[1m' plain=$'\e[0m'
 else
   bold='' plain=''
@@ -23,11 +28,14 @@ die() {
   exit 1
 }
 
+# For a command line that makes no sense.
+wrong() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 2
+}
+
 # How many processors this process may use.
 jobs() { nproc 2>/dev/null || echo 2; }
-
-# The first comment of the script that runs, for --help.
-usage() { awk 'NR > 1 && (!/^#/ || /^# shellcheck/) {exit} NR > 1 {sub(/^# ?/, ""); print}' "$0"; }
 
 # The files of the project below the current folder that match one of the patterns (default: all),
 # one a line: what git tracks or would add, and where there is no git (an unpacked archive) what

@@ -4,16 +4,24 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <vector>
 
 namespace adjoint::train {
 namespace {
 
 constexpr double kRedrawSeconds = 0.1, kLineSeconds = 5;
+constexpr int kBarColumns = 10, kMakesRoom = 4;
 
 std::string number(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof(text), format, value);
   return text;
+}
+
+// "870", "14.3k", "2.1M".
+std::string speed(double value) {
+  if (value < 999.5) return number("%.0f", value);
+  return value < 999'950 ? number("%.1fk", value / 1e3) : number("%.1fM", value / 1e6);
 }
 
 }  // namespace
@@ -32,9 +40,7 @@ std::string duration(double seconds) {
 
 Progress::Progress(const ProgressOptions& options) : options_(options) {}
 
-Progress::~Progress() {
-  if (!drawn_.empty()) std::cerr << "\n";
-}
+Progress::~Progress() { finish(""); }
 
 double Progress::remaining(int64_t step) const {
   const auto made = static_cast<double>(std::max<int64_t>(step - options_.first_step, 1));
@@ -42,14 +48,35 @@ double Progress::remaining(int64_t step) const {
   return elapsed / made * static_cast<double>(options_.steps - step);
 }
 
-std::string Progress::line(const models::StepReport& report) const {
-  const std::string total = std::to_string(options_.steps);
-  std::string text = "step " + std::to_string(report.step) + "/" + total;
-  text += "  loss " + number("%.4f", report.train_loss);
-  if (val_loss_) text += "  val " + number("%.4f", *val_loss_);
-  text += "  lr " + number("%.2e", report.lr) + "  norm " + number("%.2f", report.grad_norm);
-  text += "  " + number("%.0f", report.tokens_per_second) + " tok/s";
-  text += "  ETA " + duration(remaining(report.step));
+// Fields that do not fit are left out whole, in this order: norm, lr, val, speed, ETA, loss. The
+// first three make room for the bar too.
+std::string Progress::line(const models::StepReport& report, int columns) const {
+  struct Field {
+    std::string text;
+    int rank;  // the highest goes first
+  };
+  std::vector<Field> fields = {
+      {"step " + std::to_string(report.step) + "/" + std::to_string(options_.steps), 0},
+      {"loss " + number("%.4f", report.train_loss), 1}};
+  if (val_loss_) fields.push_back({"val " + number("%.4f", *val_loss_), kMakesRoom});
+  fields.push_back({"lr " + number("%.2e", report.lr), kMakesRoom + 1});
+  fields.push_back({"norm " + number("%.2f", report.grad_norm), kMakesRoom + 2});
+  fields.push_back({speed(report.tokens_per_second) + " tok/s", 3});
+  fields.push_back({"ETA " + duration(remaining(report.step)), 2});
+  const auto joined = [&] {
+    std::string text;
+    for (const Field& field : fields) text += (text.empty() ? "" : "  ") + field.text;
+    return text;
+  };
+  std::string text = joined();
+  while (columns > 0 && !fields.empty()) {
+    const auto last = std::max_element(
+        fields.begin(), fields.end(), [](const auto& x, const auto& y) { return x.rank < y.rank; });
+    const int bar = last->rank >= kMakesRoom ? kBarColumns : 0;
+    if (static_cast<int>(text.size()) + bar <= columns) break;
+    fields.erase(last);
+    text = joined();
+  }
   return text;
 }
 
@@ -63,36 +90,40 @@ void Progress::step(const models::StepReport& report) {
   if (!options_.live) {
     if (!must && since < kLineSeconds) return;
     last_draw_ = now;
-    std::cerr << line(report) << "\n";
+    std::cerr << line(report, 0) << "\n";
     return;
   }
   if (!must && since < kRedrawSeconds) return;
   last_draw_ = now;
-  draw(report.step, line(report));
+  draw(report);
 }
 
 // The line, after a bar in what room the terminal has left.
-void Progress::draw(int64_t step, const std::string& text) {
-  const int width = options_.width();
-  const std::string shown = text.substr(0, static_cast<size_t>(std::max(width - 1, 1)));
-  const int room = std::min(width - 4 - static_cast<int>(shown.size()), 24);
+void Progress::draw(const models::StepReport& report) {
+  const int columns = std::max(options_.width() - 1, 1);  // in the last one a terminal may wrap
+  const std::string text = line(report, columns);
+  constexpr int kFrame = 3;  // "[] "
+  const int room = std::min(columns - kFrame - static_cast<int>(text.size()), 24);
   std::string bar;
-  if (room >= 8) {
-    const auto full = static_cast<int>(step * room / std::max<int64_t>(options_.steps, 1));
+  if (room >= 5) {
+    const auto full = static_cast<int>(report.step * room / std::max<int64_t>(options_.steps, 1));
     bar = "[" + std::string(static_cast<size_t>(full), '=') +
           std::string(static_cast<size_t>(room - full), ' ') + "] ";
     if (options_.color) bar = "\x1b[32m" + bar + "\x1b[0m";
   }
-  std::cerr << "\r\x1b[K" << bar << shown << std::flush;
-  drawn_ = bar + shown;
+  drawn_ = bar + text;
+  std::cerr << "\r\x1b[K" << drawn_ << std::flush;
 }
 
 void Progress::message(const std::string& text) {
-  if (drawn_.empty()) {
-    std::cerr << text << "\n";
-    return;
-  }
-  std::cerr << "\r\x1b[K" << text << "\n" << drawn_ << std::flush;
+  if (!drawn_.empty()) std::cerr << "\r\x1b[K";
+  std::cerr << text << "\n" << drawn_ << std::flush;
+}
+
+void Progress::finish(const std::string& text) {
+  if (!drawn_.empty()) std::cerr << "\n";
+  drawn_.clear();
+  if (!text.empty()) std::cerr << text << "\n";
 }
 
 }  // namespace adjoint::train

@@ -35,13 +35,16 @@ class Progress {
   void step(const models::StepReport& report);
   // A line of its own, above the bar.
   void message(const std::string& text);
-  // The bar as text, without control sequences.
-  std::string line(const models::StepReport& report) const;
+  // Ends the bar, whose last state stays on the screen, and prints what is the last of all.
+  void finish(const std::string& text);
+  // What stands after the bar, in at most so many columns (0: any number): what does not fit is
+  // left out field by field.
+  std::string line(const models::StepReport& report, int columns) const;
 
  private:
   using Clock = std::chrono::steady_clock;
   double remaining(int64_t step) const;
-  void draw(int64_t step, const std::string& text);
+  void draw(const models::StepReport& report);
 
   ProgressOptions options_;
   std::optional<double> val_loss_;

@@ -198,17 +198,24 @@ void print_start(const GptSettings& s, const Session& session) {
             << instruction_set() << "\n";
 }
 
-std::string sample_text(const GptSettings& s, Session& session, int64_t step) {
+// What samples begin with: --prompt, or where the default is not in the text, any character of it.
+std::string sample_prompt(const OptionTable& table, const GptSettings& s, const Session& session) {
+  const bool given = table.given("prompt");
+  check<UsageError>(!given || !s.prompt.empty(), "--prompt: empty; expected some text");
+  try {
+    session.tokenizer->encode(s.prompt, "--prompt");
+    return s.prompt;
+  } catch (const IoError&) {
+    if (given) throw;
+    return session.tokenizer->decode(0);
+  }
+}
+
+std::string sample_text(const GptSettings& s, Session& session, const std::string& prompt,
+                        int64_t step) {
   models::GenerationOptions options{.max_tokens = s.sample_len,
                                     .sampling = {.temperature = 0.8, .top_k = 40},
                                     .seed = static_cast<uint64_t>(s.seed + step)};
-  std::string prompt = s.prompt;
-  try {
-    session.tokenizer->encode(prompt);
-  } catch (const IoError&) {
-    prompt.clear();
-  }
-  if (prompt.empty()) prompt = session.tokenizer->decode(0);
   return prompt + models::generate_text(*session.model, *session.tokenizer, prompt, options);
 }
 
@@ -217,27 +224,27 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
   const models::TrainingState& state = trainer.state();
   switch (end) {
     case models::TrainingEnd::was_finished:
-      progress.message("nothing to do: the run in " + s.out + " has made all of its " +
-                       std::to_string(s.steps) + " steps");
+      progress.finish("nothing to do: the run in " + s.out + " has made all of its " +
+                      std::to_string(s.steps) + " steps");
       return 0;
     case models::TrainingEnd::finished:
       if (!s.quiet) {
-        progress.message("done: " + s.out + "/" + models::checkpoint_name(state.step) +
-                         (state.best_loss
-                              ? ", best validation loss " + std::to_string(*state.best_loss) +
-                                    " at step " + std::to_string(state.best_step)
-                              : ""));
+        progress.finish("done: " + s.out + "/" + models::checkpoint_name(state.step) +
+                        (state.best_loss
+                             ? ", best validation loss " + std::to_string(*state.best_loss) +
+                                   " at step " + std::to_string(state.best_step)
+                             : ""));
       }
       return 0;
     case models::TrainingEnd::out_of_time:
-      progress.message("time is up at step " + std::to_string(state.step) +
-                       "; saved; this goes on:\n  " + command);
+      progress.finish("time is up at step " + std::to_string(state.step) +
+                      "; saved; this goes on:\n  " + command);
       return 0;
     case models::TrainingEnd::stopped:
       break;
   }
-  progress.message("interrupted at step " + std::to_string(state.step) +
-                   "; saved; this goes on:\n  " + command);
+  progress.finish("interrupted at step " + std::to_string(state.step) +
+                  "; saved; this goes on:\n  " + command);
   return 128 + stop_signal();
 }
 
@@ -247,6 +254,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
   RunFolder folder(kProgram, s);
   const std::optional<std::string>& checkpoint = folder.checkpoint();
   Session session = prepare(table, s, checkpoint);
+  const std::string prompt = sample_prompt(table, s, session);
 
   Tokens tokens = tokens_of(s, session);
   models::GptTask task(
@@ -289,7 +297,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
     progress.step(report);
     if (s.sample_every > 0 && report.step % s.sample_every == 0) {
       progress.message("--- sample after " + std::to_string(report.step) + " steps\n" +
-                       sample_text(s, session, report.step) + "\n---");
+                       sample_text(s, session, prompt, report.step) + "\n---");
     }
   };
   const std::string command = resume_command(program, arguments, table, s.out);

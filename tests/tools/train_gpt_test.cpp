@@ -24,6 +24,13 @@ class TrainGpt : public Programs {
     return run_process(Words{ADJOINT_TRAIN_GPT} + arguments, options);
   }
 
+  // On one text alone: of --data, which grows, tiny() gives another.
+  Finished train_on(const std::string& text, const Words& more) const {
+    Words words = tiny(more);
+    std::replace(words.begin(), words.end(), path("text"), path(text));
+    return run_process(words);
+  }
+
   static Json config(const Words& arguments, const ProcessOptions& options = {}) {
     const Finished end = run(arguments + Words{"--print-config", "--json"}, options);
     EXPECT_EQ(end.status, 0) << end.err;
@@ -193,8 +200,8 @@ TEST_F(TrainGpt, LearnsWhatIsThere) {
     for (int i = 0; i < 600; ++i) text += "abcdefgh";
     return text;
   }());
-  const Finished end = train({"--data", path("pattern"), "--steps", "300", "--lr", "0.01",
-                              "--quiet", "--json", "--batch-size", "8", "--n-embd", "16"});
+  const Finished end = train_on("pattern", {"--steps", "300", "--lr", "0.01", "--quiet", "--json",
+                                            "--batch-size", "8", "--n-embd", "16"});
   ASSERT_EQ(end.status, 0);
   // What follows is certain from the second character on, and of equal chance for none.
   EXPECT_LT(Json::parse(lines_of(end.out).back()).get<double>("val_loss"), 0.05);
@@ -264,6 +271,16 @@ TEST_F(TrainGpt, BarOnATerminal) {
     }
   }
 
+  // What it comes to is the last that is printed, below the bar.
+  const std::vector<std::string> lines = lines_of(end.err);
+  EXPECT_TRUE(lines.back().starts_with("done: ")) << lines.back();
+  EXPECT_NE(lines.at(lines.size() - 2).find("step 12/12  loss "), std::string::npos) << end.err;
+  const Finished early = on_terminal({"--max-time", "0.0001"}, "early", {}, 140);
+  EXPECT_NE(early.err.find("\r\ntime is up at step 1; saved; this goes on:\r\n  "),
+            std::string::npos)
+      << early.err;
+  EXPECT_TRUE(early.err.ends_with(" --resume must\r\n")) << early.err;
+
   // A terminal that takes no control sequences gets lines.
   const Finished dumb = on_terminal({}, "dumb", {{"TERM", "dumb"}}, 140);
   EXPECT_EQ(dumb.err.find('\x1b'), std::string::npos) << dumb.err;
@@ -280,10 +297,12 @@ TEST_F(TrainGpt, Samples) {
     ASSERT_NE(at, std::string::npos) << end.err;
     EXPECT_EQ(end.err.substr(at + head.size() + 7, 5), "\n---\n") << end.err;
   }
-  // A prompt that the text does not know is no reason to stop.
-  const Finished other = train({"--sample-every", "5", "--prompt", "€", "--out", path("other")});
+  // The default, a new line, may be missing in the text: any character of it will do.
+  folder_.write("one-line", std::string(600, 'a') + std::string(600, 'b'));
+  const Finished other =
+      train_on("one-line", {"--sample-every", "5", "--sample-len", "7", "--out", path("other")});
   EXPECT_EQ(other.status, 0) << other.err;
-  EXPECT_NE(other.err.find("--- sample after 5 steps\n"), std::string::npos);
+  EXPECT_NE(other.err.find("--- sample after 5 steps\na"), std::string::npos) << other.err;
   // Drawing them changes no weight.
   ASSERT_EQ(train({"--out", path("without")}).status, 0);
   EXPECT_EQ(bytes_of_file(path("without/step-00000012/model.safetensors")),

@@ -88,6 +88,8 @@ TEST_F(WrongInput, CommandLineOfTraining) {
                   {"heads", {"--n-head", "3"}, 2, {"--n-embd: 8", "--n-head, 3"}},
                   {"rates", {"--lr", "0.1", "--min-lr", "0.2"}, 2, {"--min-lr: 0.2", "--lr, 0.1"}},
                   {"warm-up", {"--warmup", "13"}, 2, {"--warmup: 13", "--steps, 12"}},
+                  {"unknown characters", {"--prompt", "a€"}, 1, {"--prompt", "U+20AC", "byte 1"}},
+                  {"empty prompt", {"--prompt", ""}, 2, {"--prompt", "empty"}},
               });
 }
 
