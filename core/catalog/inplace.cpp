@@ -15,7 +15,8 @@ template <class F>
 TensorFunction written(F f) {
   return [f](const Tensors& in) -> Tensors {
     const bool plain = in[0].is_contiguous() || (grad_enabled() && in[0].requires_grad());
-    const Tensor y = plain ? in[0].clone() : strided(in[0]);
+    // Detached: it is no view of anything that anybody else sees.
+    const Tensor y = plain ? in[0].clone() : strided(in[0]).detach();
     f(y, in);
     return {y};
   };
