@@ -18,7 +18,7 @@ int command_eval(const Arguments& arguments) {
   train::OptionTable table("adjoint eval",
                            "Prints the mean loss of a model over a whole text, in order.");
   table.add("model", &model_dir, "DIR", "a run, or one of its checkpoints");
-  table.add("data", &paths, "PATH...", "files and folders of text");
+  table.add("data", &paths, "PATH", "files and folders of text");
   table.add("json", &json, "one object on stdout");
   if (table.answers(arguments)) return 0;
   check<train::UsageError>(!paths.empty(), "--data: missing; expected files or folders of text");

@@ -191,7 +191,7 @@ void print_start(const GptSettings& s, const Session& session) {
   };
   std::cerr << session.text.description << "\n"
             << "model: " << model.parameter_count() << " parameters (" << count(matrices)
-            << " with weight decay, " << count(vectors) << " without), "
+            << " with weight decay, " << count(vectors) << " without), a vocabulary of "
             << model.config().vocab_size << " characters, context " << model.config().block_size
             << "\n"
             << "run: " << s.out << ", seed " << s.seed << ", " << num_threads() << " threads, "
