@@ -92,6 +92,12 @@ TEST_F(AdjointCli, EvalIsTheValidationLossOfTheRun) {
   EXPECT_EQ(json.get<double>("loss"), Json::parse(last).get<double>("val_loss"));
   EXPECT_DOUBLE_EQ(json.get<double>("perplexity"), std::exp(json.get<double>("loss")));
   EXPECT_EQ(json.get<int64_t>("targets"), 599);
+  folder_.write("folder/a.txt", text.substr(5400));
+  folder_.write("folder/b.bin", "\xFF");
+  EXPECT_EQ(adjoint({"eval", "--model", path("run"), "--data", path("folder"), "--extensions",
+                     "txt", "--json"})
+                .out,
+            end.out);
   const Finished plain = adjoint({"eval", "--model", path("run"), "--data", path("held-out")});
   EXPECT_EQ(plain.status, 0);
   EXPECT_TRUE(plain.out.starts_with("loss ")) << plain.out;

@@ -113,7 +113,10 @@ TEST_F(WrongInput, TextOfTraining) {
   folder_.write("short", "a text");
   folder_.write("two", "ab");
   fs::create_directory(path("nothing"));
-  const auto of = [&](const char* name) { return Words{"--data", path(name)}; };
+  folder_.write("mixed/b.bin", "\xFF");
+  const auto of = [&](const char* name) {
+    return Words{"--data", *name == '/' ? name : path(name)};
+  };
   const Words rest = {"--n-layer", "1", "--n-head", "1",     "--n-embd", "8", "--seq-len", "8",
                       "--steps",   "2", "--quiet",  "--out", path("run")};
   expect_all_refused(
@@ -130,6 +133,11 @@ TEST_F(WrongInput, TextOfTraining) {
            1,
            {path("files"), "no text files with the extensions"}},
           {"not UTF-8", of("latin1"), 1, {path("latin1"), "not valid UTF-8", "offset 3 "}},
+          {"not UTF-8 in a folder",
+           of("mixed"),
+           1,
+           {path("mixed/b.bin"), "offset 0", "--extensions"}},
+          {"a device", of("/dev/zero"), 1, {"/dev/zero: a device", "pipe"}},
           {"cut inside a character", of("cut"), 1, {path("cut"), "offset 70000 "}},
           {"context longer than the text",
            of("text") + Words{"--seq-len", "5400"},
@@ -148,7 +156,10 @@ TEST_F(WrongInput, TextOfTraining) {
            of("text") + Words{"--val-data", path("") + "/./text"},
            1,
            {"--val-data", "in --data too"}},
-          {"named twice", of("text") + of("text"), 1, {path("text"), "named twice"}},
+          {"named twice",
+           of("text") + of("text"),
+           1,
+           {path("text"), "named twice", "name it once"}},
           {"whole files of one",
            of("text") + Words{"--val-split", "files"},
            1,
@@ -177,14 +188,14 @@ TEST_F(WrongInput, FolderOfTraining) {
       command, {
                    {"must not", {"--resume", "never"}, 1, {path("run"), "a run already", "--out"}},
                    {"another seed", {"--seed", "2"}, 1, {"seed", "1337", "2", "--out"}},
-                   {"another width", {"--n-embd", "16"}, 1, {"n_embd", "8", "16", "--out"}},
+                   {"another width", {"--n-embd", "16"}, 1, {"--n-embd was 8", "16", "--out"}},
                    {"another rate", {"--lr", "0.5"}, 1, {"lr", "0.5", "--out"}},
                    {"more steps", {"--steps", "20"}, 1, {"steps", "12", "20", "--init"}},
                    {"other batches", {"--batch-size", "3"}, 1, {"batch-size", "2", "3"}},
                    {"other dropout", {"--dropout", "0.5"}, 1, {"dropout", "0.5"}},
                });
   folder_.write("text", some_text(6001));
-  expect_refused(command, {"another text", {}, 1, {"data was", "--out"}});
+  expect_refused(command, {"another text", {}, 1, {"the text is another one than", "--out"}});
 }
 
 TEST_F(WrongInput, ModelToBeginWith) {
@@ -361,7 +372,10 @@ TEST_F(DamagedCheckpoint, NamedItself) {
   make_run();
   const std::string checkpoint = path("run/step-00000012");
   for_each_damage(checkpoint, [&](const std::string& what) {
-    expect_refused({ADJOINT_CLI}, {what.c_str(), {"inspect", checkpoint}, 1, file_of(what)});
+    expect_refused({ADJOINT_CLI}, {what.c_str(),
+                                   {"inspect", checkpoint},
+                                   1,
+                                   file_of(what) + Words{"use another checkpoint of the run"}});
   });
   EXPECT_EQ(adjoint({"inspect", checkpoint}).status, 0);
 }
@@ -371,9 +385,11 @@ TEST_F(DamagedCheckpoint, TheOnlyOneOfARun) {
   fs::remove_all(path("run/step-00000008"));
   for_each_damage(path("run/step-00000012"), [&](const std::string& what) {
     for (const char* resume : {"auto", "must"}) {
-      expect_refused(
-          tiny({"--quiet"}),
-          {what.c_str(), {"--resume", resume}, 1, file_of(what) + Words{path("run"), "whole"}});
+      expect_refused(tiny({"--quiet"}),
+                     {what.c_str(),
+                      {"--resume", resume},
+                      1,
+                      file_of(what) + Words{path("run"), "whole", "another --out"}});
     }
     expect_refused({ADJOINT_CLI}, {what.c_str(),
                                    {"generate", "--model", path("run"), "--prompt", "a"},
