@@ -8,7 +8,7 @@
 namespace adjoint {
 
 // The threads that kernels use, the caller included. By default as many as the process may use
-// (affinity mask and cgroup quota), or ADJOINT_THREADS. Results do not depend on it.
+// (affinity mask and cgroup quota), or ADJOINT_THREADS (0: as many). Results do not depend on it.
 int num_threads();
 
 // Throws ConfigError unless 1 <= threads <= 1024. Waits for running kernels. Not to be called from

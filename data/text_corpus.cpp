@@ -24,15 +24,25 @@ uint64_t fnv1a(uint64_t hash, std::string_view bytes) {
   return hash;
 }
 
-std::string checked_text(const std::string& path) {
+// `advice` ends the message where it is none.
+std::string checked_text(const std::string& path, const char* advice = "") {
   std::string text = io::read_text(path);
   const auto bad = find_invalid_utf8(text);
   check<IoError>(!bad, path, ": not valid UTF-8: the byte at offset ", bad.value_or(0),
-                 " does not belong to a character; expected a text file");
+                 " does not belong to a character; expected a text file", advice);
   return text;
 }
 
 bool is_hidden(const fs::path& path) { return path.filename().native().starts_with('.'); }
+
+// With or without the dot: "txt" is ".txt".
+bool is_wanted(const fs::path& path, const std::vector<std::string>& extensions) {
+  const std::string extension = path.extension().string();
+  return extensions.empty() ||
+         std::any_of(extensions.begin(), extensions.end(), [&](const std::string& wanted) {
+           return extension == (wanted.empty() || wanted[0] == '.' ? wanted : "." + wanted);
+         });
+}
 
 // The files of a folder as {path, name}, sorted by name.
 std::vector<TextFile> files_under(const std::string& folder, const CorpusOptions& options) {
@@ -45,11 +55,7 @@ std::vector<TextFile> files_under(const std::string& folder, const CorpusOptions
         continue;
       }
       if (!entries->is_regular_file()) continue;
-      const std::string extension = entries->path().extension().string();
-      const auto& wanted = options.extensions;
-      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), extension) == wanted.end()) {
-        continue;
-      }
+      if (!is_wanted(entries->path(), options.extensions)) continue;
       files.push_back({entries->path().string(),
                        entries->path().lexically_relative(folder).generic_string(),
                        {}});
@@ -65,7 +71,8 @@ std::vector<TextFile> files_under(const std::string& folder, const CorpusOptions
 std::vector<TextFile> read_folder(const std::string& folder, const CorpusOptions& options) {
   std::vector<TextFile> files;
   for (TextFile& file : files_under(folder, options)) {
-    file.text = checked_text(file.path);
+    file.text =
+        checked_text(file.path, "; --extensions .txt would take only some files of a folder");
     if (!file.text.empty()) files.push_back(std::move(file));
   }
   check<IoError>(!files.empty(), folder, ": the folder has no text files",
@@ -93,13 +100,16 @@ TextCorpus TextCorpus::load(std::span<const std::string> paths, const CorpusOpti
     if (fs::is_directory(status)) {
       found = read_folder(path, options);
     } else {
+      // /dev/zero has no end. A pipe has one.
+      check<IoError>(!fs::is_character_file(status) && !fs::is_block_file(status), path,
+                     ": a device; expected a file, a folder or a pipe");
       found.push_back({path, fs::path(path).filename().string(), checked_text(path)});
       check<IoError>(!found[0].text.empty(), path, ": the file is empty; expected text");
     }
     for (TextFile& file : found) {
       const fs::path real = fs::weakly_canonical(file.path, error);
       check<IoError>(error || seen.insert(real).second, file.path,
-                     ": the file was named twice; what is learnt must not be examined too");
+                     ": the file was named twice; name it once");
       files.push_back(std::move(file));
     }
   }

@@ -15,7 +15,7 @@ struct TextFile {
 };
 
 struct CorpusOptions {
-  // Which files of a folder are taken, such as {".cpp", ".h"}; all if empty. A file that is named
+  // Which files of a folder are taken, such as {".cpp", "h"}; all if empty. A file that is named
   // itself is taken whatever it is called.
   std::vector<std::string> extensions = {};
 };

@@ -86,6 +86,15 @@ std::string joined_path(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
+// A field of an identity as the programs' option that it comes from.
+std::string option_of(std::string field) {
+  constexpr std::string_view kModel = "model.";
+  if (field == "model.block_size") return "--seq-len";
+  if (field.starts_with(kModel)) field.erase(0, kModel.size());
+  std::replace(field.begin(), field.end(), '_', '-');
+  return field == "model" ? field : "--" + field;
+}
+
 // The first difference as {field, saved, current}.
 struct Difference {
   std::string field, saved, current;
@@ -142,7 +151,8 @@ std::optional<FoundCheckpoint> find_newest_in_run(const std::string& run) {
   }
   if (found.passed_over.empty()) return std::nullopt;
   fail<IoError>(run, ": none of its ", found.passed_over.size(),
-                " checkpoints is whole; of the newest: ", found.passed_over.front());
+                " checkpoints is whole; of the newest: ", found.passed_over.front(),
+                "; train anew, with another --out");
 }
 
 FoundCheckpoint find_checkpoint(const std::string& dir) {
@@ -152,7 +162,9 @@ FoundCheckpoint find_checkpoint(const std::string& dir) {
   const std::string name = fs::path(path + "/").parent_path().filename().string();
   // A folder without a manifest is somebody else's, unless its name says that it is ours.
   if (is_there(dir + "/" + kManifest) || checkpoint_step(name)) {
-    io::verify_manifest(dir);
+    if (const auto error = io::manifest_error(dir)) {
+      fail<IoError>(*error, "; use another checkpoint of the run, or train anew");
+    }
     return {dir, {}};
   }
   if (is_there(dir + "/model.safetensors")) return {dir, {}};
@@ -204,8 +216,13 @@ TrainingState TrainingState::load(const std::string& path) {
 void check_identity(const Json& saved, const Json& current, const std::string& checkpoint) {
   const auto difference = first_difference(saved, current, "");
   if (!difference) return;
-  fail<ConfigError>("resume: ", difference->field, " was ", difference->saved, " in ", checkpoint,
-                    " and is ", difference->current,
+  check<ConfigError>(difference->field != "data", "resume: data: the text is another one than in ",
+                     checkpoint,
+                     "; give the same as then, or another --out for a new run (with "
+                     "--init ",
+                     checkpoint, " it starts from these weights)");
+  fail<ConfigError>("resume: ", option_of(difference->field), " was ", difference->saved, " in ",
+                    checkpoint, " and is ", difference->current,
                     " now; give the same as then, or another --out for a new run (with --init ",
                     checkpoint, " it starts from these weights)");
 }

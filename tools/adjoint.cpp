@@ -60,7 +60,10 @@ int run(const Arguments& arguments) {
     names.emplace_back(command.name);
   }
   check<train::UsageError>(!arguments.empty(), "no command; expected one of ", all, "; see --help");
-  const auto near = models::nearest(arguments[0], names);
+  names.insert(names.end(), {"help", "version"});
+  const size_t word = arguments[0].find_first_not_of('-');
+  auto near = models::nearest(word == std::string::npos ? "" : arguments[0].substr(word), names);
+  if (near && (*near == "help" || *near == "version")) near = "--" + *near;
   fail<train::UsageError>("unknown command '", arguments[0], "'",
                           near ? "; did you mean '" + *near + "'?" : "; see --help");
 }

@@ -25,7 +25,7 @@ int command_generate(const Arguments& arguments) {
             "only the most probable tokens that together have this probability",
             {.least = 0, .most = 1, .above_least = true});
   table.add("seed", &seed, "N", "of the random numbers", {.least = 0});
-  table.add("stop", &options.stop, "TEXT...", "the text ends before the first of these");
+  table.add("stop", &options.stop, "TEXT", "the text ends before the first of these");
   if (table.answers(arguments)) return 0;
   check<train::UsageError>(!prompt.empty(), "--prompt: missing or empty; expected some text");
   for (const std::string& stop : options.stop) {

@@ -72,7 +72,7 @@ int report_derivatives(const std::vector<catalog::Row>& rows, bool json, std::os
   if (json) {
     out << Json::object({{"operators", std::move(list)}}).dump() << "\n";
   } else {
-    out << rows.size() << " operators, " << failures.size()
+    out << rows.size() << (rows.size() == 1 ? " operator, " : " operators, ") << failures.size()
         << " failed; the largest relative error of all samples; kernels: " << instruction_set()
         << "\n";
   }

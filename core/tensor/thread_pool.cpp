@@ -102,11 +102,11 @@ class Pool {
     if (const char* text = std::getenv("ADJOINT_THREADS")) {
       char* end = nullptr;
       const long value = std::strtol(text, &end, 10);
-      if (end != text && *end == '\0' && value >= 1 && value <= 1024) {
-        return static_cast<int>(value);
+      if (end != text && *end == '\0' && value >= 0 && value <= 1024) {
+        return value == 0 ? available_processors() : static_cast<int>(value);
       }
       fail<ConfigError>("ADJOINT_THREADS: not a number of threads: '", text,
-                        "'; expected a whole number in [1, 1024]");
+                        "'; expected a whole number in [0, 1024]");
     }
     return available_processors();
   }

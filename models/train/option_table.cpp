@@ -4,6 +4,7 @@
 #include <adjoint/core/error.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -49,10 +50,11 @@ std::string joined(std::span<const std::string> words, const char* between) {
   return text;
 }
 
+// `limits`: those of the type too.
 template <class T>
-std::string describe(const Range<T>& range, const char* kind) {
-  const bool has_least = range.least != std::numeric_limits<T>::lowest();
-  const bool has_most = range.most != std::numeric_limits<T>::max();
+std::string describe(const Range<T>& range, const char* kind, bool limits) {
+  const bool has_least = limits || range.least != std::numeric_limits<T>::lowest();
+  const bool has_most = limits || range.most != std::numeric_limits<T>::max();
   const std::string least = Json(range.least).dump(), most = Json(range.most).dump();
   std::string text = kind;
   if (has_least && has_most) {
@@ -71,7 +73,12 @@ void check_range(std::optional<T> number, const std::string& name, const std::st
                  const Range<T>& range, const char* kind) {
   const bool fits = number && *number >= range.least && *number <= range.most &&
                     !(range.above_least && *number == range.least);
-  check<UsageError>(fits, "--", name, ": '", text, "'; expected ", describe(range, kind));
+  if (fits) return;
+  // A number that does not fit into 64 bits is told what does.
+  const bool all_digits = !text.empty() && text != "-" &&
+                          text.find_first_not_of("0123456789", text[0] == '-') == std::string::npos;
+  const bool limits = std::is_integral_v<T> && !number && all_digits;
+  fail<UsageError>("--", name, ": '", text, "'; expected ", describe(range, kind, limits));
 }
 
 // The text broken into lines of at most `width` characters, each after the first indented.
@@ -152,7 +159,7 @@ void OptionTable::add(std::string name, double* value, std::string metavar, std:
 
 void OptionTable::add(std::string name, std::string* value, std::string metavar, std::string help) {
   Option& option = declare(std::move(name), std::move(metavar), std::move(help));
-  option.default_text = *value;
+  option.default_text = text_of(*value);
   option.get = [value] { return Json(*value); };
   option.set = [value](const std::string& text) { *value = text; };
 }
@@ -185,7 +192,7 @@ void OptionTable::add(std::string name, std::vector<std::string>* values, std::s
 void OptionTable::add(std::string name, bool* value, std::string help) {
   Option& option = declare(name, "", std::move(help));
   option.is_flag = true;
-  option.default_text = *value ? "yes" : "";
+  option.default_text = *value ? "yes; --no-" + name + " for no" : "";
   option.get = [value] { return Json(*value); };
   option.set = [value, name](const std::string& text) {
     const bool yes = text == "1" || text == "true" || text == "yes";
@@ -236,6 +243,12 @@ void OptionTable::unknown(const std::string& argument) const {
     if (option.is_flag) names.push_back("--no-" + option.name);
   }
   const auto near = nearest(name, names);
+  if (name.size() < argument.size()) {
+    const auto is_answer = [&](const char* answer) { return name == answer; };
+    constexpr std::array kAnswers = {"--help", "--version", "--print-config"};
+    check<UsageError>(std::none_of(kAnswers.begin(), kAnswers.end(), is_answer), name,
+                      ": takes no value");
+  }
   fail<UsageError>("unknown option ", name,
                    near ? "; did you mean " + *near + "?" : "; --help lists what there is");
 }
@@ -448,8 +461,10 @@ std::string OptionTable::help() const {
   text += "\nAlways\n";
   line("-h, --help", "print this");
   line("--version", "print version, instruction set and kind of build");
-  line("--print-config",
-       "print every value and where it comes from (with --json as JSON), and do nothing");
+  const Option* json = find("json");
+  line("--print-config", std::string("print every value and where it comes from") +
+                             (json != nullptr && json->is_flag ? " (with --json as JSON)" : "") +
+                             ", and do nothing");
   if (!epilogue_.empty()) text += "\n" + epilogue_ + "\n";
   return text;
 }

@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "models/train/option_table.h"
+#include "models/train/settings.h"
 
 namespace adjoint::train {
 
@@ -15,7 +15,7 @@ void show_passed_over(const std::string& program, const models::FoundCheckpoint&
 std::string open_checkpoint(const std::string& program, const std::string& option,
                             const std::string& dir) {
   check<UsageError>(!dir.empty(), option, ": missing; expected a run or a checkpoint");
-  const models::FoundCheckpoint found = models::find_checkpoint(dir);
+  const models::FoundCheckpoint found = models::find_checkpoint(without_slashes(dir));
   show_passed_over(program, found);
   return found.path;
 }

@@ -54,7 +54,8 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 0});
   table.add("save-every", &s.save_every, "N", "steps between checkpoints; 0: only at the end",
             {.least = 0});
-  table.add("keep", &s.keep, "N", "checkpoints to keep", {.least = 2, .most = 1'000'000});
+  table.add("keep", &s.keep, "N", "checkpoints to keep, at least 2",
+            {.least = 2, .most = 1'000'000});
   table.add("sample-every", &s.sample_every, "N", "steps between samples of text; 0: none",
             {.least = 0});
   table.add("sample-len", &s.sample_len, "N", "tokens a sample", {.least = 1, .most = 1 << 20});
@@ -63,6 +64,11 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
   table.add("quiet", &s.quiet, "no progress on stderr");
   table.add("color", &s.color, {"auto", "always", "never"},
             "auto: on a terminal, unless NO_COLOR is set");
+}
+
+std::string without_slashes(std::string folder) {
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return folder;
 }
 
 void settle(OptionTable& table, TrainSettings& s) {
@@ -77,6 +83,7 @@ void settle(OptionTable& table, TrainSettings& s) {
     table.derived("warmup", "a tenth of steps");
   }
   check<UsageError>(!s.out.empty(), "--out: empty; expected the name of a folder");
+  s.out = without_slashes(s.out);
   check<UsageError>(s.warmup <= s.steps, "--warmup: ", s.warmup, " is above --steps, ", s.steps,
                     "; expected at most that");
 }

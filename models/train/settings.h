@@ -56,6 +56,9 @@ void add_train_options(OptionTable& table, TrainSettings& settings);
 // tenth of the steps). Throws UsageError where values do not fit together.
 void settle(OptionTable& table, TrainSettings& settings);
 
+// The name of a folder without slashes at its end: more is put after one.
+std::string without_slashes(std::string folder);
+
 models::TrainerOptions trainer_options(const TrainSettings& settings);
 
 // The options that must stay the same through a run, for TrainingState::identity.

@@ -19,6 +19,9 @@ bool stderr_is_terminal();
 // Columns of the terminal at stderr; 80 where it does not say.
 int terminal_width();
 
+// Whether stdout is a pipe that nobody reads any more.
+bool stdout_is_abandoned();
+
 // Locks a folder against a second process that would train in it; released when the object or the
 // process ends.
 class FolderLock {

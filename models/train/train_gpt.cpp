@@ -79,7 +79,8 @@ OptionTable make_table(GptSettings& settings) {
   table.epilogue(
       "Any option may also be given as ADJOINT_NAME in the environment (ADJOINT_BATCH_SIZE).\n"
       "Ctrl-C saves a checkpoint and prints the command that goes on. Exit status: 0 done, 1 an\n"
-      "error, 2 a command line that makes no sense, 130 and 143 interrupted.");
+      "error, 2 a command line that makes no sense, 130 and 143 interrupted. In a script's\n"
+      "background job a shell makes Ctrl-C's SIGINT ignored; SIGTERM always works.");
   return table;
 }
 
@@ -191,7 +192,7 @@ void print_start(const GptSettings& s, const Session& session) {
   };
   std::cerr << session.text.description << "\n"
             << "model: " << model.parameter_count() << " parameters (" << count(matrices)
-            << " with weight decay, " << count(vectors) << " without), "
+            << " with weight decay, " << count(vectors) << " without), a vocabulary of "
             << model.config().vocab_size << " characters, context " << model.config().block_size
             << "\n"
             << "run: " << s.out << ", seed " << s.seed << ", " << num_threads() << " threads, "
@@ -243,6 +244,12 @@ int report_end(models::TrainingEnd end, const GptSettings& s, const models::Trai
     case models::TrainingEnd::stopped:
       break;
   }
+  if (stop_signal() == 0) {
+    std::cout.clear();  // what is to be said of it is said here
+    progress.finish("nobody reads stdout any more: stopped at step " + std::to_string(state.step) +
+                    "; saved; this goes on:\n  " + command);
+    return 1;
+  }
   progress.finish("interrupted at step " + std::to_string(state.step) +
                   "; saved; this goes on:\n  " + command);
   return 128 + stop_signal();
@@ -291,9 +298,11 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
                      .quiet = s.quiet,
                      .width = terminal_width});
   models::TrainerEvents events;
-  events.stop = [] { return stop_signal() != 0; };
+  bool abandoned = false;
+  events.stop = [&] { return abandoned || stop_signal() != 0; };
   events.on_step = [&](const models::StepReport& report) {
     if (s.json) std::cout << report.to_json().dump() + "\n" << std::flush;
+    abandoned = !std::cout.good() && stdout_is_abandoned();
     progress.step(report);
     if (s.sample_every > 0 && report.step % s.sample_every == 0) {
       progress.message("--- sample after " + std::to_string(report.step) + " steps\n" +

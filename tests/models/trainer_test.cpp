@@ -376,10 +376,11 @@ TEST(Resume, AnotherRunIsAnError) {
   };
   Settings other = settings;
   other.identity["seed"] = 6;
-  EXPECT_TRUE(error(other).starts_with("resume: seed was 5 in " + run + "/step-00000008"));
+  EXPECT_TRUE(error(other).starts_with("resume: --seed was 5 in " + run + "/step-00000008"));
   other.identity = settings.identity;
   other.identity["data"] = "beef";
-  EXPECT_TRUE(error(other).starts_with("resume: data was \"f00d\" in ")) << error(other);
+  EXPECT_TRUE(error(other).starts_with("resume: data: the text is another one than in "))
+      << error(other);
   other = settings;
   other.identity["model"] = "another";
   EXPECT_TRUE(error(other).starts_with("resume: model was null in "));

@@ -42,6 +42,10 @@ TEST_F(AdjointCli, HelpAndVersion) {
                              "--top-k N", "--top-p X", "--seed N", "--stop TEXT..."}) {
     EXPECT_NE(options.find(option), std::string::npos) << option;
   }
+  EXPECT_EQ(options.find("...."), std::string::npos) << options;
+  // Only where --json is there.
+  EXPECT_EQ(options.find("JSON"), std::string::npos) << options;
+  EXPECT_NE(adjoint({"eval", "--help"}).out.find("with --json as JSON"), std::string::npos);
   EXPECT_NE(adjoint({"generate", "--top-k=5", "--print-config"}).out.find("top-k = 5  # command"),
             std::string::npos);
 }
@@ -88,6 +92,12 @@ TEST_F(AdjointCli, EvalIsTheValidationLossOfTheRun) {
   EXPECT_EQ(json.get<double>("loss"), Json::parse(last).get<double>("val_loss"));
   EXPECT_DOUBLE_EQ(json.get<double>("perplexity"), std::exp(json.get<double>("loss")));
   EXPECT_EQ(json.get<int64_t>("targets"), 599);
+  folder_.write("folder/a.txt", text.substr(5400));
+  folder_.write("folder/b.bin", "\xFF");
+  EXPECT_EQ(adjoint({"eval", "--model", path("run"), "--data", path("folder"), "--extensions",
+                     "txt", "--json"})
+                .out,
+            end.out);
   const Finished plain = adjoint({"eval", "--model", path("run"), "--data", path("held-out")});
   EXPECT_EQ(plain.status, 0);
   EXPECT_TRUE(plain.out.starts_with("loss ")) << plain.out;
@@ -124,6 +134,20 @@ TEST_F(AdjointCli, Inspect) {
   EXPECT_TRUE(has("transformer.ln_f " + std::to_string(2 * c))) << end.out;
   EXPECT_TRUE(has("transformer.wte " + std::to_string(vocab * c))) << end.out;
   EXPECT_TRUE(has("all " + std::to_string((vocab + 16) * c + 2 * block + 2 * c))) << end.out;
+
+  const Finished as_json = adjoint({"inspect", "--json", path("run/")});
+  ASSERT_EQ(as_json.status, 0) << as_json.err;
+  const Json json = Json::parse(as_json.out);
+  EXPECT_EQ(json.get<std::string>("path"), lines.at(0));
+  EXPECT_EQ(json.get<int64_t>("parameters"), (vocab + 16) * c + 2 * block + 2 * c);
+  EXPECT_EQ(json.get<int64_t>("groups", "transformer.h.1"), block);
+  EXPECT_EQ(json.get<std::string>("aliases", "lm_head.weight"), "transformer.wte.weight");
+  const auto& tensors = json.at("tensors").elements();
+  EXPECT_EQ(std::count(tensors.begin(), tensors.end(),
+                       Json::object({{"name", "transformer.h.1.attn.c_attn.weight"},
+                                     {"dtype", "F32"},
+                                     {"shape", Json::array({48, 16})}})),
+            1);
 }
 
 }  // namespace

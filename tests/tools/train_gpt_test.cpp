@@ -68,6 +68,10 @@ TEST_F(TrainGpt, HelpAndVersion) {
     EXPECT_NE(help.out.find(std::string(" ") + option), std::string::npos) << option;
   }
   for (const std::string& line : lines_of(help.out)) EXPECT_LE(line.size(), 100U) << line;
+  for (const char* words :
+       {"(default \"\\n\")\n", "(default yes; --no-bias for no)", "at least 2", "background job"}) {
+    EXPECT_NE(help.out.find(words), std::string::npos) << words;
+  }
   EXPECT_EQ(run({"-h"}).out, help.out);
   EXPECT_EQ(run({"--steps", "3", "--help"}).out, help.out);
 
@@ -145,6 +149,57 @@ TEST_F(TrainGpt, ValuesComeFromDefaultsPresetEnvironmentAndFlags) {
   }
 }
 
+// 0 is --threads' own word for all of them, and every option may come from the environment.
+TEST_F(TrainGpt, AllThreads) {
+  const Finished end = train({}, {.environment = {{"ADJOINT_THREADS", "0"}}});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_NE(end.err.find(" threads, "), std::string::npos) << end.err;
+  EXPECT_EQ(end.err.find(" 0 threads, "), std::string::npos) << end.err;
+}
+
+TEST_F(TrainGpt, ExtensionWithoutItsDot) {
+  folder_.write("folder/a.txt", some_text(6000));
+  folder_.write("folder/b.bin", "\xFF");
+  const Finished end = train_on("folder", {"--extensions", "txt"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_TRUE(end.err.starts_with("data: 1 file, 5400 bytes to learn")) << end.err;
+}
+
+TEST_F(TrainGpt, TextFromAPipe) {
+  const Words words = tiny();
+  std::string command;
+  for (const std::string& word : words) {
+    command += (word == path("text") ? "/dev/stdin" : word) + " ";
+  }
+  const Finished end = run_process({"sh", "-c", "cat " + path("text") + " | " + command});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_TRUE(end.err.starts_with("data: 1 file, 5400 bytes to learn")) << end.err;
+}
+
+// `train_gpt --json | head -1`: nobody reads on, so there is no reason to go on.
+TEST_F(TrainGpt, ReaderThatLeaves) {
+  std::string command;
+  for (const std::string& word : tiny({"--json", "--quiet", "--steps", "2000000"})) {
+    command += word + " ";
+  }
+  const Finished end =
+      run_process({"sh", "-c", "( " + command + "; echo status $? >&2 ) | head -n 1"});
+  const std::vector<std::string> lines = lines_of(end.err);
+  ASSERT_EQ(lines.size(), 3U) << end.err;
+  EXPECT_TRUE(lines[0].starts_with("nobody reads stdout any more: stopped at step ")) << end.err;
+  EXPECT_TRUE(lines[1].ends_with("--resume must")) << end.err;
+  EXPECT_EQ(lines[2], "status 1");
+  EXPECT_EQ(lines_of(end.out).size(), 1U);
+  const std::string latest = bytes_of_file(path("run/latest"));
+  const auto made = Json::load(path("run/" + latest.substr(0, 13) + "/state.json"));
+  EXPECT_EQ(made.get<size_t>("step"), metrics_of(path("run")).size());
+}
+
+TEST_F(TrainGpt, SlashAfterTheFolder) {
+  const Finished end = train({"--out", path("run//")});
+  EXPECT_NE(end.err.find("done: " + path("run/step-00000012")), std::string::npos) << end.err;
+}
+
 TEST_F(TrainGpt, FolderOfARun) {
   ASSERT_EQ(train({"--save-every", "3"}).status, 0);
   std::set<std::string> expected = {"metrics.jsonl", "latest", "step-00000009", "step-00000012"};
@@ -219,6 +274,7 @@ TEST_F(TrainGpt, PlainLines) {
   ASSERT_GE(lines.size(), 7U);
   EXPECT_TRUE(lines[0].starts_with("data: 1 file, 5400 bytes to learn, 600 to be examined on"));
   EXPECT_TRUE(lines[1].starts_with("model: ")) << lines[1];
+  EXPECT_NE(lines[1].find(", a vocabulary of "), std::string::npos) << lines[1];
   EXPECT_TRUE(lines[2].starts_with("run: " + path("run") + ", seed 1337, ")) << lines[2];
   EXPECT_TRUE(lines[3].starts_with("step 1/12  loss ")) << lines[3];
   for (const char* part : {"  val ", "  lr ", "  norm ", " tok/s", "  ETA 0:0"}) {

@@ -69,6 +69,8 @@ TEST_F(WrongInput, CommandLineOfTraining) {
           {"a number and more", {"--steps", "10k"}, 2, {"--steps", "'10k'"}},
           {"not whole", {"--steps", "1.5"}, 2, {"--steps", "'1.5'"}},
           {"beyond 64 bits", {"--steps", "99999999999999999999"}, 2, {"--steps", "between"}},
+          {"beyond 64 bits, any", {"--seed=18446744073709551616"}, 2, {"--seed", "0 and 92233720"}},
+          {"value for --help", {"--help=1"}, 2, {"--help: takes no value"}},
           {"empty", {"--steps="}, 2, {"--steps", "''"}},
           {"below the range", {"--steps", "0"}, 2, {"--steps", "'0'", "between 1"}},
           {"negative", {"--batch-size", "-1"}, 2, {"--batch-size", "'-1'"}},
@@ -111,7 +113,10 @@ TEST_F(WrongInput, TextOfTraining) {
   folder_.write("short", "a text");
   folder_.write("two", "ab");
   fs::create_directory(path("nothing"));
-  const auto of = [&](const char* name) { return Words{"--data", path(name)}; };
+  folder_.write("mixed/b.bin", "\xFF");
+  const auto of = [&](const char* name) {
+    return Words{"--data", *name == '/' ? name : path(name)};
+  };
   const Words rest = {"--n-layer", "1", "--n-head", "1",     "--n-embd", "8", "--seq-len", "8",
                       "--steps",   "2", "--quiet",  "--out", path("run")};
   expect_all_refused(
@@ -128,6 +133,11 @@ TEST_F(WrongInput, TextOfTraining) {
            1,
            {path("files"), "no text files with the extensions"}},
           {"not UTF-8", of("latin1"), 1, {path("latin1"), "not valid UTF-8", "offset 3 "}},
+          {"not UTF-8 in a folder",
+           of("mixed"),
+           1,
+           {path("mixed/b.bin"), "offset 0", "--extensions"}},
+          {"a device", of("/dev/zero"), 1, {"/dev/zero: a device", "pipe"}},
           {"cut inside a character", of("cut"), 1, {path("cut"), "offset 70000 "}},
           {"context longer than the text",
            of("text") + Words{"--seq-len", "5400"},
@@ -146,7 +156,10 @@ TEST_F(WrongInput, TextOfTraining) {
            of("text") + Words{"--val-data", path("") + "/./text"},
            1,
            {"--val-data", "in --data too"}},
-          {"named twice", of("text") + of("text"), 1, {path("text"), "named twice"}},
+          {"named twice",
+           of("text") + of("text"),
+           1,
+           {path("text"), "named twice", "name it once"}},
           {"whole files of one",
            of("text") + Words{"--val-split", "files"},
            1,
@@ -175,14 +188,14 @@ TEST_F(WrongInput, FolderOfTraining) {
       command, {
                    {"must not", {"--resume", "never"}, 1, {path("run"), "a run already", "--out"}},
                    {"another seed", {"--seed", "2"}, 1, {"seed", "1337", "2", "--out"}},
-                   {"another width", {"--n-embd", "16"}, 1, {"n_embd", "8", "16", "--out"}},
+                   {"another width", {"--n-embd", "16"}, 1, {"--n-embd was 8", "16", "--out"}},
                    {"another rate", {"--lr", "0.5"}, 1, {"lr", "0.5", "--out"}},
                    {"more steps", {"--steps", "20"}, 1, {"steps", "12", "20", "--init"}},
                    {"other batches", {"--batch-size", "3"}, 1, {"batch-size", "2", "3"}},
                    {"other dropout", {"--dropout", "0.5"}, 1, {"dropout", "0.5"}},
                });
   folder_.write("text", some_text(6001));
-  expect_refused(command, {"another text", {}, 1, {"data was", "--out"}});
+  expect_refused(command, {"another text", {}, 1, {"the text is another one than", "--out"}});
 }
 
 TEST_F(WrongInput, ModelToBeginWith) {
@@ -287,6 +300,8 @@ TEST_F(WrongInput, CommandLineOfAdjoint) {
           {"no command", {}, 2, {"no command", "generate"}},
           {"unknown command", {"genrate"}, 2, {"'genrate'", "'generate'?"}},
           {"nothing like it", {"frobnicate"}, 2, {"'frobnicate'", "--help"}},
+          {"help without dashes", {"help"}, 2, {"'help'", "'--help'?"}},
+          {"help misspelt", {"--hlp"}, 2, {"'--hlp'", "'--help'?"}},
           {"unknown flag", generate({"--topk", "3"}), 2, {"--topk", "--top-k?"}},
           {"no model", {"generate", "--prompt", "a"}, 2, {"--model", "missing"}},
           {"no prompt", {"generate", "--model", run}, 2, {"--prompt", "missing"}},
@@ -357,7 +372,10 @@ TEST_F(DamagedCheckpoint, NamedItself) {
   make_run();
   const std::string checkpoint = path("run/step-00000012");
   for_each_damage(checkpoint, [&](const std::string& what) {
-    expect_refused({ADJOINT_CLI}, {what.c_str(), {"inspect", checkpoint}, 1, file_of(what)});
+    expect_refused({ADJOINT_CLI}, {what.c_str(),
+                                   {"inspect", checkpoint},
+                                   1,
+                                   file_of(what) + Words{"use another checkpoint of the run"}});
   });
   EXPECT_EQ(adjoint({"inspect", checkpoint}).status, 0);
 }
@@ -367,9 +385,11 @@ TEST_F(DamagedCheckpoint, TheOnlyOneOfARun) {
   fs::remove_all(path("run/step-00000008"));
   for_each_damage(path("run/step-00000012"), [&](const std::string& what) {
     for (const char* resume : {"auto", "must"}) {
-      expect_refused(
-          tiny({"--quiet"}),
-          {what.c_str(), {"--resume", resume}, 1, file_of(what) + Words{path("run"), "whole"}});
+      expect_refused(tiny({"--quiet"}),
+                     {what.c_str(),
+                      {"--resume", resume},
+                      1,
+                      file_of(what) + Words{path("run"), "whole", "another --out"}});
     }
     expect_refused({ADJOINT_CLI}, {what.c_str(),
                                    {"generate", "--model", path("run"), "--prompt", "a"},
