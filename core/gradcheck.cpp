@@ -114,9 +114,18 @@ class Checker {
   }
 
  private:
-  // What fn computes at x, without history.
-  Tensors values(const Tensors& x) const {
-    const NoGrad guard;
+  // What fn computes at x, without history. fn sees inputs that require grad, for it may register
+  // hooks; but where it is a gradient itself, its fused kernels are what is to be compared.
+  Tensors values(Tensors x) const {
+    const bool before = grad_enabled();
+    struct Restore {
+      bool enabled;
+      ~Restore() { set_grad_enabled(enabled); }
+    } restore{before};
+    set_grad_enabled(!may_be_constant_);
+    for (Tensor& one : x) {
+      if (is_varied(one) && !may_be_constant_) one = one.detach().requires_grad_();
+    }
     Tensors y = fn_(x);
     for (Tensor& one : y) {
       if (one.defined()) one = one.detach().clone();

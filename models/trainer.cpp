@@ -72,7 +72,40 @@ class NonfiniteObserver : public nn::CallObserver {
   std::optional<std::string> first_;
 };
 
+// Hooks on the outputs of modules, which backward reaches in the reverse order.
+class NonfiniteGradientObserver : public nn::CallObserver {
+ public:
+  NonfiniteGradientObserver() : outer_(nn::set_call_observer(this)) {}
+  ~NonfiniteGradientObserver() override { nn::set_call_observer(outer_); }
+  NonfiniteGradientObserver(const NonfiniteGradientObserver&) = delete;
+  NonfiniteGradientObserver& operator=(const NonfiniteGradientObserver&) = delete;
+
+  void on_enter(const nn::ModuleBase&, std::span<const Tensor>) override {}
+  void on_exit(const nn::ModuleBase&, std::span<const Tensor>,
+               std::span<const Tensor> outputs) override {
+    for (const Tensor& x : outputs) {
+      if (!x.defined() || !x.requires_grad()) continue;
+      x.register_hook([this, path = nn::current_module_path()](const Tensor& gradient) {
+        if (!first_ && !all_finite(gradient)) first_ = path;
+        return Tensor();
+      });
+    }
+  }
+  const std::optional<std::string>& first() const { return first_; }
+
+ private:
+  nn::CallObserver* outer_;
+  std::optional<std::string> first_;
+};
+
 }  // namespace
+
+std::optional<std::string> first_nonfinite_gradient(const std::function<Tensor()>& loss) {
+  const EnableGrad enable;
+  NonfiniteGradientObserver observer;
+  loss().backward();
+  return observer.first();
+}
 
 std::optional<std::string> first_nonfinite_module(const std::function<void()>& forward) {
   const NonfiniteObserver observer;
@@ -202,15 +235,21 @@ StepReport Trainer::one_step() {
 void Trainer::check_finite(double loss, double norm) {
   if (std::isfinite(loss) && std::isfinite(norm)) return;
   std::string where;
-  seed_step(options_.seed, state_.step);
+  const auto again = [&] {
+    seed_step(options_.seed, state_.step);
+    return task_.loss(state_.step);
+  };
   const auto module = first_nonfinite_module([&] {
     const NoGrad no_grad;
-    task_.loss(state_.step);
+    again();
   });
   if (module) {
     where = "; it first appears in the output of " + *module;
   } else if (!std::isfinite(loss)) {
     where = "; every module's output is finite, so it comes from the loss itself";
+  } else if (const auto output = first_nonfinite_gradient(again)) {
+    where = "; the loss is finite, and the first gradient that is not is that of the output of " +
+            *output;
   } else {
     const auto bad = std::find_if(slots_.begin(), slots_.end(), [](const NamedSlot& s) {
       return s.slot->grad().defined() && !all_finite(s.slot->grad());

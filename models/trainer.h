@@ -131,5 +131,8 @@ class Trainer {
 // The path of the first module, in the order of a run of `forward`, whose output is not finite, or
 // nothing. Modules are found by their calls on this thread.
 std::optional<std::string> first_nonfinite_module(const std::function<void()>& forward);
+// The path of the module whose output is the first, in the order of backward, to get a gradient
+// with a NaN or an infinity; nothing if none does. Adds to the gradients of parameters.
+std::optional<std::string> first_nonfinite_gradient(const std::function<Tensor()>& loss);
 
 }  // namespace adjoint::models

@@ -165,6 +165,19 @@ TEST(Gradcheck, AFunctionThatKeepsItsInputsIsNoneTheWiser) {
   EXPECT_TRUE(report.passed) << report.message;
 }
 
+// A hook that is 1 % off is found, in a function that registers it.
+TEST(Gradcheck, SeesHooks) {
+  const auto f = [](double factor) {
+    return [factor](const Tensors& in) {
+      const Tensor y = in[0] * in[0];
+      y.register_hook([factor](const Tensor& g) { return g * factor; });
+      return y * 1.0;
+    };
+  };
+  EXPECT_TRUE(gradcheck(f(1.0), {random({3}, 1)}).passed);
+  EXPECT_FALSE(gradcheck(f(1.01), {random({3}, 1)}).passed);
+}
+
 TEST(Gradcheck, WorksUnderNoGrad) {
   const NoGrad guard;
   const auto f = [](const Tensors& in) { return tanh(in[0]); };

@@ -1,9 +1,12 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/file.h>
+#include <adjoint/core/inplace.h>
 #include <adjoint/models/generation.h>
 #include <adjoint/models/gpt_task.h>
 #include <adjoint/models/trainer.h>
+#include <adjoint/nn/activation.h>
+#include <adjoint/nn/sequential.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -504,6 +507,22 @@ TEST(Divergence, NamesWhereElseItCameFrom) {
                          return m(full({3}, std::numeric_limits<double>::infinity()));
                        }),
                        "it first appears in the output of Weights"));
+}
+
+// Finite forward, infinite slope: sqrt at 0 behind the second of two layers.
+TEST(Divergence, FirstNonfiniteGradient) {
+  const nn::Sequential model(nn::Linear(2, 2, {.bias = false}), nn::Linear(2, 2, {.bias = false}),
+                             nn::ReLU());
+  const Tensor x = ones({1, 2});
+  const auto loss = [&](double shift) {
+    return [&, shift] { return sum(sqrt(model(x) + shift)); };
+  };
+  EXPECT_EQ(first_nonfinite_gradient(loss(1.0)), std::nullopt);
+  {
+    const NoGrad no_grad;
+    for (const NamedSlot& parameter : model.parameters()) zero_(parameter.slot->stored());
+  }
+  EXPECT_EQ(first_nonfinite_gradient(loss(0.0)), "2");
 }
 
 TEST(Divergence, FirstNonfiniteModule) {
