@@ -294,8 +294,8 @@ TEST_F(Interrupt, PrintsTheCommandThatResumes) {
   train_reference(more);
   // A folder, an option and an environment that a shell would take apart.
   const std::string run = "it's a $HOME run";
-  const ProcessOptions there = {.environment = {{"ADJOINT_STEPS", "30"}, {"ADJOINT_PROMPT", "a *"}},
-                                .folder = path("")};
+  const ProcessOptions there = {
+      .environment = {{"ADJOINT_STEPS", "30"}, {"ADJOINT_PROMPT", "a river"}}, .folder = path("")};
   Words arguments = options("whole", more);
   for (auto at = arguments.begin(); at != arguments.end();) {
     at = *at == "--steps" ? arguments.erase(at, at + 2) : at + 1;
