@@ -127,12 +127,12 @@ TEST(Gradcheck, FastModeAgrees) {
 }
 
 TEST(Gradcheck, StridedInputsKeepTheirLayout) {
-  // Every call, those of the differences too, which record nothing.
-  std::set<std::vector<int64_t>> recorded, numeric;
+  // Every call, those of the differences too.
+  std::set<std::vector<int64_t>> seen;
   const auto f = [&](const Tensors& in) {
     std::vector<int64_t> layout(in[0].strides().begin(), in[0].strides().end());
     layout.insert(layout.end(), in[1].strides().begin(), in[1].strides().end());
-    (grad_enabled() ? recorded : numeric).insert(layout);
+    seen.insert(layout);
     return in[0] * square(in[1]);
   };
   const Tensor spaced = slice(random({2, 6}, 1), 1, 1, 6, 2);
@@ -140,12 +140,10 @@ TEST(Gradcheck, StridedInputsKeepTheirLayout) {
   const std::vector<double> before = spaced.to_vector<double>();
   const std::set<std::vector<int64_t>> expected = {{1, 2, 6, 2}};
   for (const bool fast : {false, true}) {
-    recorded.clear();
-    numeric.clear();
+    seen.clear();
     const GradcheckReport report = gradcheck(f, inputs, {.fast_mode = fast});
     EXPECT_TRUE(report.passed) << report.message;
-    EXPECT_EQ(recorded, expected) << fast;
-    EXPECT_EQ(numeric, expected) << fast;
+    EXPECT_EQ(seen, expected) << fast;
   }
   EXPECT_EQ(spaced.to_vector<double>(), before);
 }
