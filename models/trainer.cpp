@@ -48,14 +48,26 @@ class MetricsFile {
   std::ofstream out_;
 };
 
-class NonfiniteObserver : public nn::CallObserver {
+// Sees the outputs of modules while it lives, and remembers the path of one.
+class FirstModule : public nn::CallObserver {
  public:
-  NonfiniteObserver() : outer_(nn::set_call_observer(this)) {}
-  ~NonfiniteObserver() override { nn::set_call_observer(outer_); }
-  NonfiniteObserver(const NonfiniteObserver&) = delete;
-  NonfiniteObserver& operator=(const NonfiniteObserver&) = delete;
+  FirstModule() : outer_(nn::set_call_observer(this)) {}
+  ~FirstModule() override { nn::set_call_observer(outer_); }
+  FirstModule(const FirstModule&) = delete;
+  FirstModule& operator=(const FirstModule&) = delete;
 
   void on_enter(const nn::ModuleBase&, std::span<const Tensor>) override {}
+  const std::optional<std::string>& first() const { return first_; }
+
+ protected:
+  std::optional<std::string> first_;
+
+ private:
+  nn::CallObserver* outer_;
+};
+
+class NonfiniteObserver final : public FirstModule {
+ public:
   void on_exit(const nn::ModuleBase&, std::span<const Tensor>,
                std::span<const Tensor> outputs) override {
     if (first_) return;
@@ -65,22 +77,11 @@ class NonfiniteObserver : public nn::CallObserver {
       if (first_) return;
     }
   }
-  const std::optional<std::string>& first() const { return first_; }
-
- private:
-  nn::CallObserver* outer_;
-  std::optional<std::string> first_;
 };
 
 // Hooks on the outputs of modules, which backward reaches in the reverse order.
-class NonfiniteGradientObserver : public nn::CallObserver {
+class NonfiniteGradientObserver final : public FirstModule {
  public:
-  NonfiniteGradientObserver() : outer_(nn::set_call_observer(this)) {}
-  ~NonfiniteGradientObserver() override { nn::set_call_observer(outer_); }
-  NonfiniteGradientObserver(const NonfiniteGradientObserver&) = delete;
-  NonfiniteGradientObserver& operator=(const NonfiniteGradientObserver&) = delete;
-
-  void on_enter(const nn::ModuleBase&, std::span<const Tensor>) override {}
   void on_exit(const nn::ModuleBase&, std::span<const Tensor>,
                std::span<const Tensor> outputs) override {
     for (const Tensor& x : outputs) {
@@ -91,11 +92,6 @@ class NonfiniteGradientObserver : public nn::CallObserver {
       });
     }
   }
-  const std::optional<std::string>& first() const { return first_; }
-
- private:
-  nn::CallObserver* outer_;
-  std::optional<std::string> first_;
 };
 
 }  // namespace
