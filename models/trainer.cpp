@@ -82,16 +82,24 @@ class NonfiniteObserver final : public FirstModule {
 // Hooks on the outputs of modules, which backward reaches in the reverse order.
 class NonfiniteGradientObserver final : public FirstModule {
  public:
+  // An output may be a leaf, which outlives this.
+  ~NonfiniteGradientObserver() override {
+    for (HookHandle& hook : hooks_) hook.remove();
+  }
   void on_exit(const nn::ModuleBase&, std::span<const Tensor>,
                std::span<const Tensor> outputs) override {
     for (const Tensor& x : outputs) {
       if (!x.defined() || !x.requires_grad()) continue;
-      x.register_hook([this, path = nn::current_module_path()](const Tensor& gradient) {
+      const auto note = [this, path = nn::current_module_path()](const Tensor& gradient) {
         if (!first_ && !all_finite(gradient)) first_ = path;
         return Tensor();
-      });
+      };
+      hooks_.push_back(x.register_hook(note));
     }
   }
+
+ private:
+  std::vector<HookHandle> hooks_;
 };
 
 }  // namespace
