@@ -10,11 +10,11 @@ int main() {
   nn::Linear layer(3, 2);
   optim::SGD optimizer(layer.parameters(), {.lr = 0.1});
   Tensor x = randn({4, 3});
-  Tensor loss = layer(x).square().mean();
+  Tensor loss = square(layer(x)).mean();
   const double before = loss.item();
   loss.backward();
   optimizer.step();
-  const double after = layer(x).square().mean().item();
+  const double after = square(layer(x)).mean().item();
   std::printf("%f -> %f\n", before, after);
   return after < before ? 0 : 1;
 }
