@@ -14,28 +14,28 @@ namespace adjoint {
 bool grad_enabled();
 void set_grad_enabled(bool enabled);
 
-// Nothing is recorded while it lives. Restores what was before.
-class NoGrad {
+// Recording is on or off while it lives, whatever it was. Restores what was before.
+class AutoGradMode {
  public:
-  NoGrad() : before_(grad_enabled()) { set_grad_enabled(false); }
-  ~NoGrad() { set_grad_enabled(before_); }
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
+  explicit AutoGradMode(bool enabled) : before_(grad_enabled()) { set_grad_enabled(enabled); }
+  ~AutoGradMode() { set_grad_enabled(before_); }
+  AutoGradMode(const AutoGradMode&) = delete;
+  AutoGradMode& operator=(const AutoGradMode&) = delete;
 
  private:
   bool before_;
 };
 
-// Recording is on while it lives, also inside NoGrad.
-class EnableGrad {
+// Nothing is recorded while it lives.
+class NoGrad : public AutoGradMode {
  public:
-  EnableGrad() : before_(grad_enabled()) { set_grad_enabled(true); }
-  ~EnableGrad() { set_grad_enabled(before_); }
-  EnableGrad(const EnableGrad&) = delete;
-  EnableGrad& operator=(const EnableGrad&) = delete;
+  NoGrad() : AutoGradMode(false) {}
+};
 
- private:
-  bool before_;
+// Recording is on while it lives, also inside NoGrad.
+class EnableGrad : public AutoGradMode {
+ public:
+  EnableGrad() : AutoGradMode(true) {}
 };
 
 struct GradOptions {

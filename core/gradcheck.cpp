@@ -78,8 +78,8 @@ Tensor copy_with_layout(const Tensor& x) {
 class Checker {
  public:
   Checker(const char* name, const TensorFunction& fn, const Tensors& inputs,
-          const GradcheckOptions& options, bool may_be_constant)
-      : name_(name), fn_(fn), options_(options), may_be_constant_(may_be_constant) {
+          const GradcheckOptions& options, bool is_gradient)
+      : name_(name), fn_(fn), options_(options), is_gradient_(is_gradient) {
     check<ConfigError>(options.eps > 0 && options.rtol > 0 && options.atol >= 0, name, ": eps is ",
                        options.eps, ", rtol ", options.rtol, ", atol ", options.atol,
                        "; expected eps > 0, rtol > 0 and atol >= 0");
@@ -116,26 +116,17 @@ class Checker {
  private:
   // What fn computes at x, without history. fn sees inputs that require grad, for it may register
   // hooks; but where it is a gradient itself, its fused kernels are what is to be compared.
-  Tensors values(Tensors x) const {
-    const bool before = grad_enabled();
-    struct Restore {
-      bool enabled;
-      ~Restore() { set_grad_enabled(enabled); }
-    } restore{before};
-    set_grad_enabled(!may_be_constant_);
-    for (Tensor& one : x) {
-      if (is_varied(one) && !may_be_constant_) one = one.detach().requires_grad_();
-    }
-    Tensors y = fn_(x);
+  Tensors values(const Tensors& x) const {
+    const AutoGradMode mode(!is_gradient_);
+    Tensors y = fn_(is_gradient_ ? x : leaves(x));
     for (Tensor& one : y) {
       if (one.defined()) one = one.detach().clone();
     }
     return y;
   }
 
-  // Fresh leaves with the inputs' elements and layout.
-  Tensors leaves() const {
-    Tensors x = inputs_;
+  // Fresh leaves with the elements and layout of x.
+  static Tensors leaves(Tensors x) {
     for (Tensor& one : x) {
       if (is_varied(one)) one = one.detach().requires_grad_();
     }
@@ -194,10 +185,10 @@ class Checker {
     Tensors results[2];
     for (Tensors& result : results) {
       const EnableGrad guard;
-      const Tensors x = leaves();
+      const Tensors x = leaves(inputs_);
       const Tensors y = fn_(x);
       check<AutogradError>(
-          may_be_constant_ ||
+          is_gradient_ ||
               std::any_of(y.begin(), y.end(),
                           [](const Tensor& one) { return counts(one) && one.requires_grad(); }),
           name_,
@@ -215,7 +206,7 @@ class Checker {
   // One backward for each element of each output.
   std::vector<Jacobian> analytic(bool create_graph) const {
     const EnableGrad guard;
-    const Tensors x = leaves();
+    const Tensors x = leaves(inputs_);
     const Tensors y = fn_(x);
     std::vector<Jacobian> all = empty_jacobians();
     for (size_t o = 0; o < y.size(); ++o) {
@@ -363,7 +354,7 @@ class Checker {
         (projected(options_.eps) - projected(-options_.eps)) / (2 * options_.eps);
     for (const bool create_graph : {false, true}) {
       const EnableGrad guard;
-      const Tensors x = leaves();
+      const Tensors x = leaves(inputs_);
       const Tensors dx = gradients(x, fn_(x), v, create_graph);
       double ours = 0;
       size_t next = 0;
@@ -390,7 +381,7 @@ class Checker {
   std::string name_;
   const TensorFunction& fn_;
   GradcheckOptions options_;
-  bool may_be_constant_;  // no history is then a derivative of zero, not an error
+  bool is_gradient_;  // of gradgradcheck: no history is then a derivative of zero, not an error
   Tensors inputs_, outputs_;
   GradcheckReport report_;
 };

@@ -6,17 +6,6 @@
 namespace adjoint {
 namespace {
 
-class GradMode {
- public:
-  explicit GradMode(bool enabled) : before_(grad_enabled()) { set_grad_enabled(enabled); }
-  ~GradMode() { set_grad_enabled(before_); }
-  GradMode(const GradMode&) = delete;
-  GradMode& operator=(const GradMode&) = delete;
-
- private:
-  bool before_;
-};
-
 struct Calls {
   void (*body)(void*, int64_t);
   void* context;
@@ -32,7 +21,7 @@ void detail::parallel_calls(int64_t tasks, void (*body)(void*, int64_t), void* c
       tasks,
       [](void* all, int64_t task) {
         const Calls& c = *static_cast<const Calls*>(all);
-        const GradMode mode(c.recorded);
+        const AutoGradMode mode(c.recorded);
         c.body(c.context, task);
       },
       &calls);

@@ -396,12 +396,7 @@ void check_outputs(const char* op, const std::vector<Tensor>& outputs,
 // Nodes stay alive through their outputs: holding the outputs holds the graph.
 void run(BackwardRun& engine, const std::vector<Tensor>& outputs,
          const std::vector<Tensor>& gradients, bool create_graph) {
-  const bool before = grad_enabled();
-  struct Restore {
-    bool enabled;
-    ~Restore() { set_grad_enabled(enabled); }
-  } restore{before};
-  set_grad_enabled(create_graph);
+  const AutoGradMode mode(create_graph);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool given = i < gradients.size() && gradients[i].defined();
     engine.seed(outputs[i], given ? gradients[i] : ones_like(outputs[i]));

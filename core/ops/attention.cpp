@@ -30,6 +30,12 @@ Shape matrices_shape(const Shape& batch, int64_t rows, int64_t columns) {
 }
 
 // The batch that query, key and value broadcast to.
+Shape whole_batch(const Tensor& q, const Tensor& k, const Tensor& v) {
+  constexpr const char* kOp = "scaled_dot_product_attention";
+  return broadcast_shapes(kOp, broadcast_shapes(kOp, batch_of(q), batch_of(k)), batch_of(v));
+}
+
+// Checks the arguments, and returns the whole batch.
 Shape check_attention(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v,
                       const AttentionOptions& options) {
   op.check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, "shapes ", q.shape(), ", ", k.shape(),
@@ -38,8 +44,7 @@ Shape check_attention(const Op& op, const Tensor& q, const Tensor& k, const Tens
            " differ in width; expected (..., L, E) and (..., S, E)");
   op.check(k.size(-2) == v.size(-2), "key of shape ", k.shape(), " and value of shape ", v.shape(),
            " differ in length; expected (..., S, E) and (..., S, Ev)");
-  const Shape batch = broadcast_shapes(
-      op.name(), broadcast_shapes(op.name(), batch_of(q), batch_of(k)), batch_of(v));
+  const Shape batch = whole_batch(q, k, v);
   const Tensor& mask = options.mask;
   if (mask.defined()) {
     op.check<ConfigError>(!options.is_causal, "both a mask and is_causal; expected one of them");
@@ -245,11 +250,7 @@ Tensor composed::scaled_dot_product_attention(const Tensor& query, const Tensor&
   Tensor p = e / where(total == 0.0, 1.0, total);
   if (options.dropout_p > 0) {
     // Each item of the whole batch has a mask of its own, also where only value or mask widens it.
-    const Shape batch = broadcast_shapes(
-        "scaled_dot_product_attention",
-        broadcast_shapes("scaled_dot_product_attention", batch_of(query), batch_of(key)),
-        batch_of(value));
-    p = expand(p, matrices_shape(batch, l, s));
+    p = expand(p, matrices_shape(whole_batch(query, key, value), l, s));
   }
   Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
   return matmul(dropout(p, options.dropout_p, true, generator), value);

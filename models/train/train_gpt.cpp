@@ -281,8 +281,6 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
   if (checkpoint) {
     trainer.resume(*checkpoint);
     folder.name_latest();
-  } else {
-    models::cut_metrics(s.out + "/metrics.jsonl", 0);
   }
   print_start(s, session);
   if (checkpoint && !s.quiet) std::cerr << "going on from " << *checkpoint << "\n";

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "core/catalog/builders.h"
+
 namespace adjoint::numeric {
 
 // Uniform in [-1, 1); the same for the same seed.
@@ -38,10 +40,7 @@ inline Tensor wave(const Shape& shape, double seed) {
 // their own.
 inline Tensor strided(const Tensor& x) {
   const NoGrad guard;
-  Shape order;
-  for (int d = x.dim() - 1; d >= 0; --d) order.push_back(d);
-  const Tensor turned = permute(x, order);
-  return permute(select(stack({turned, turned}, -1), -1, 0), order);
+  return catalog::strided(x);
 }
 
 inline std::vector<double> values(const Tensor& x) {
