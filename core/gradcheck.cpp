@@ -70,7 +70,7 @@ Tensor copy_with_layout(const Tensor& x) {
   if (x.is_contiguous() || may_overlap(x)) return x.detach().clone();
   int64_t span = 1;
   for (int d = 0; d < x.dim(); ++d) span += (x.shape()[d] - 1) * x.strides()[d];
-  const Tensor y = make_view(zeros({span}, x.dtype()), x.shape(), x.strides(), 0);
+  Tensor y = make_view(zeros({span}, x.dtype()), x.shape(), x.strides(), 0);
   copy_(y, x);
   return y;
 }

@@ -104,6 +104,7 @@ SlotHandle& SlotHandle::operator=(const SlotHandle& other) {
   return *this;
 }
 
+// NOLINTNEXTLINE(performance-noexcept-move-constructor): see the declaration
 SlotHandle& SlotHandle::operator=(SlotHandle&& other) {
   if (slot_ && other.slot_) return *this = other;
   slot_ = std::move(other.slot_);

@@ -99,6 +99,8 @@ class SlotHandle {
   SlotHandle(const SlotHandle& other);
   SlotHandle(SlotHandle&& other) noexcept = default;
   SlotHandle& operator=(const SlotHandle& other);
+  // Writes into the existing slot, which may need memory.
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor)
   SlotHandle& operator=(SlotHandle&& other);
 
   bool defined() const { return slot_ != nullptr; }

@@ -285,7 +285,8 @@ std::string save_checkpoint(const std::string& run, const TrainingState& state,
                             const nn::ModuleBase& model, const optim::Optimizer& optimizer,
                             const std::function<void(io::AtomicDirectory&)>& add_files,
                             int64_t keep) {
-  const std::string name = checkpoint_name(state.step), path = run + "/" + name;
+  const std::string name = checkpoint_name(state.step);
+  std::string path = run + "/" + name;
   io::create_directories(run);
   io::AtomicDirectory folder(path, io::AtomicDirectory::Existing::replace);
   add_files(folder);

@@ -152,7 +152,8 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
 Tensor MultiHeadAttention::with_weights(const Heads& heads, const Tensor& blocked,
                                         const Tensor& added,
                                         const MultiHeadAttentionForwardOptions& options) const {
-  const double scale = 1 / std::sqrt(static_cast<double>(embed_dim_ / num_heads_));
+  const int64_t width = embed_dim_ / num_heads_;
+  const double scale = 1 / std::sqrt(static_cast<double>(width));
   Tensor scores = matmul(heads.q * scale, transpose(heads.k, -2, -1));
   Tensor unseen = blocked;
   if (added.defined()) {
@@ -180,7 +181,7 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
     if (options.key_padding_mask.defined()) {
       batched.key_padding_mask = reshape(options.key_padding_mask, {1, key.size(0)});
     }
-    const Tensor y = squeeze(forward(q, k, v, batched), 0);
+    Tensor y = squeeze(forward(q, k, v, batched), 0);
     if (options.weights != nullptr) *options.weights = squeeze(*options.weights, 0);
     return y;
   }

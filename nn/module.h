@@ -107,6 +107,7 @@ class ModuleBase {
         training_(other.training_),
         tied_(other.tied_.load(std::memory_order_relaxed)) {}
   ModuleBase& operator=(const ModuleBase& other) {
+    if (this == &other) return *this;
     training_ = other.tied().training_;
     tied_.store(false, std::memory_order_relaxed);
     return *this;
@@ -366,10 +367,12 @@ class Module : public ModuleBase {
 // into it. Calls go through ModuleBase::call.
 class AnyModule {
  public:
+  // Any module is one; AnyModule itself is none, so its own copies and moves are not hidden.
+  // NOLINTBEGIN(google-explicit-constructor,bugprone-forwarding-reference-overload)
   template <class M>
-  requires std::derived_from<std::remove_cvref_t<M>, ModuleBase> AnyModule(
-      M&& module)  // NOLINT(google-explicit-constructor): any module is one
+  requires std::derived_from<std::remove_cvref_t<M>, ModuleBase> AnyModule(M&& module)
       : module_(std::make_unique<std::remove_cvref_t<M>>(std::forward<M>(module))) {}
+  // NOLINTEND(google-explicit-constructor,bugprone-forwarding-reference-overload)
   explicit AnyModule(std::unique_ptr<ModuleBase> module);
   AnyModule(const AnyModule& other);
   AnyModule(AnyModule&&) noexcept = default;

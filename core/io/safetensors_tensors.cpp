@@ -46,7 +46,7 @@ Tensor load_tensor(const SafetensorsFile& file, size_t i) {
   }
   check<IoError>(extent && *extent <= uint64_t{std::numeric_limits<int64_t>::max()}, file.source(),
                  ": tensor ", quoted(entry.name), ": its sizes overflow 63 bits");
-  const Tensor tensor = empty(entry.shape(), *dtype);
+  Tensor tensor = empty(entry.shape(), *dtype);
   dispatch(*dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     file.read(i, {reinterpret_cast<std::byte*>(tensor.mutable_data<T>()), entry.bytes});

@@ -66,7 +66,8 @@ Tensor unary(const char* name, Unary which, const Tensor& x) {
       y,
       [which, x = op.save_if(uses_input, x),
        y = uses_output ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
-        const Tensor dy = b.dy(0), x0 = *x, y0 = *y;
+        const Tensor& dy = b.dy(0);
+        const Tensor x0 = *x, y0 = *y;
         if (grad_enabled()) return {F::derivative(x0, y0, dy)};
         Tensor dx = empty_like(dy);
         const Tensor& in = uses_input ? x0 : dy;
@@ -186,7 +187,8 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
       y,
       [a = op.save(base), b = op.save(exponent),
        y = op.needs(1) ? op.save_output(y) : SavedTensor()](const Backward& g) -> Grads {
-        const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+        const Tensor a0 = *a, b0 = *b;
+        const Tensor& dy = g.dy(0);
         Tensor da, db;
         if (g.needs(0)) da = where(b0 == 0.0, 0.0, dy * b0 * pow(a0, b0 - 1.0));
         if (g.needs(1)) {
@@ -203,7 +205,8 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
   const Op op("maximum", {a, b});
   Tensor y = binary_value("maximum", Binary::maximum, a, b, promote(a.dtype(), b.dtype()));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
-    const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+    const Tensor a0 = *a, b0 = *b;
+    const Tensor& dy = g.dy(0);
     const Tensor shared = where(a0 == b0, dy * 0.5, dy);
     return {g.needs(0) ? where(a0 < b0, 0.0, shared) : Tensor(),
             g.needs(1) ? where(b0 < a0, 0.0, shared) : Tensor()};
@@ -214,7 +217,8 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   const Op op("minimum", {a, b});
   Tensor y = binary_value("minimum", Binary::minimum, a, b, promote(a.dtype(), b.dtype()));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
-    const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+    const Tensor a0 = *a, b0 = *b;
+    const Tensor& dy = g.dy(0);
     const Tensor shared = where(a0 == b0, dy * 0.5, dy);
     return {g.needs(0) ? where(a0 > b0, 0.0, shared) : Tensor(),
             g.needs(1) ? where(b0 > a0, 0.0, shared) : Tensor()};

@@ -64,7 +64,7 @@ Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip) {
   kernel_table().index.gather[index(weight.dtype())](KernelScope(), rows_of(indices, width, -1),
                                                      table.impl()->bytes(), y.impl()->bytes());
   return op.differentiable(y, [indices = op.save(indices), rows, skip](const Backward& b) -> Grads {
-    const Tensor dy = b.dy(0);
+    const Tensor& dy = b.dy(0);
     if (!grad_enabled()) {
       // Without a table of zeros, where a gradient is already there to be added to.
       if (const Tensor into = b.into(1); into.defined()) {

@@ -97,7 +97,7 @@ struct CrossEntropySaved {
 Tensor fused_gradient(const CrossEntropySaved& s, const Tensor& dy) {
   const Tensor logits = *s.logits, rows = class_rows(logits);
   const Tensor target = packed(*s.target), dy0 = packed(dy);
-  const Tensor dx = make_empty("cross_entropy", rows.shape(), rows.dtype());
+  Tensor dx = make_empty("cross_entropy", rows.shape(), rows.dtype());
   kernels::CrossEntropyBackward op{};
   op.rows = target.numel();
   op.n = rows.shape().back();
@@ -179,7 +179,8 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
   Tensor y = scalar_tensor(average ? mean_of(sum, a.numel()) : sum, dtype);
   return op.differentiable(
       y, [a = op.save(input), b = op.save(target), scale](const Backward& g) -> Grads {
-        const Tensor a0 = *a, b0 = *b, dy = g.dy(0);
+        const Tensor a0 = *a, b0 = *b;
+        const Tensor& dy = g.dy(0);
         Tensor da, db;
         if (grad_enabled()) {
           da = (a0 - b0) * (dy * scale);
@@ -224,7 +225,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 }
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  const Tensor errors = square(input - target);
+  Tensor errors = square(input - target);
   if (reduction == Reduction::none) return errors;
   return reduction == Reduction::mean ? mean(errors) : sum(errors);
 }

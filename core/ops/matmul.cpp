@@ -30,7 +30,7 @@ Shape product_shape(const Op& op, const Tensor& a, const Tensor& b) {
 Tensor gradient(const Backward& g, int input, const Shape& shape, const Tensor& a,
                 const Tensor& b) {
   const Tensor into = g.into(input);
-  const Tensor dx = into.defined() ? into : make_empty("matmul", shape, a.dtype());
+  Tensor dx = into.defined() ? into : make_empty("matmul", shape, a.dtype());
   contract(dx, a, b, {}, into.defined());
   return dx;
 }
@@ -42,7 +42,7 @@ Tensor product(const Op& op, const Tensor& a, const Tensor& b) {
   return op.differentiable(y,
                            [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b),
                             a_shape = a.shape(), b_shape = b.shape()](const Backward& g) -> Grads {
-                             const Tensor dy = g.dy(0);
+                             const Tensor& dy = g.dy(0);
                              Tensor da, db;
                              if (grad_enabled()) {
                                if (g.needs(0)) da = matmul(dy, transpose(*b, -2, -1));
@@ -130,7 +130,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
       [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight),
        x_shape = x.shape(), w_shape = weight.shape(),
        rank = bias.defined() ? 1 : 0](const Backward& g) -> Grads {
-        const Tensor dy = g.dy(0);
+        const Tensor& dy = g.dy(0);
         Tensor dx, dw, db;
         if (rank == 1 && g.needs(2)) db = sum_to_size(dy, {w_shape[0]});
         if (grad_enabled()) {

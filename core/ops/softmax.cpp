@@ -46,7 +46,8 @@ Tensor softmax(const Tensor& x, int64_t dim) {
   const int d = normalize_dim("softmax", dim, x.dim());
   Tensor y = forward(op, x, d, kernel_table().softmax.softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {
-    const Tensor y0 = *y, dy = b.dy(0);
+    const Tensor y0 = *y;
+    const Tensor& dy = b.dy(0);
     if (grad_enabled()) return {y0 * (dy - sum(y0 * dy, sum_dims(y0, d), kKeepDim))};
     return {backward("softmax", y0, dy, d, kernel_table().softmax.softmax_backward)};
   });
@@ -59,7 +60,8 @@ Tensor log_softmax(const Tensor& x, int64_t dim) {
   const int d = normalize_dim("log_softmax", dim, x.dim());
   Tensor y = forward(op, x, d, kernel_table().softmax.log_softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {
-    const Tensor y0 = *y, dy = b.dy(0);
+    const Tensor y0 = *y;
+    const Tensor& dy = b.dy(0);
     if (grad_enabled()) return {dy - exp(y0) * sum(dy, sum_dims(y0, d), kKeepDim)};
     return {backward("log_softmax", y0, dy, d, kernel_table().softmax.log_softmax_backward)};
   });

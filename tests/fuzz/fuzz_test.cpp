@@ -1,5 +1,5 @@
 // A fuzzer for every compiler: seeded mutations of valid inputs, the same on every run. A fixed
-// number of inputs, and a hundred times as many where ADJOINT_TEST_LONG=1.
+// number of inputs, and twenty times as many where ADJOINT_TEST_LONG=1.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -143,7 +143,7 @@ struct Result {
 
 int64_t inputs(int64_t usual) {
   const char* longer = std::getenv("ADJOINT_TEST_LONG");
-  return longer != nullptr && std::strcmp(longer, "1") == 0 ? usual * 100 : usual;
+  return longer != nullptr && std::strcmp(longer, "1") == 0 ? usual * 20 : usual;
 }
 
 template <class Target, class Wrap>
