@@ -1,5 +1,6 @@
-# Tests that are not GoogleTest's: the rules of the tree, its scripts, the READMEs' code, the
-# instruction sets that the machine would not choose, and a consumer's build.
+# Tests that are not GoogleTest's: the rules of the tree, its scripts, the READMEs' code, what
+# benchmarks/compare makes of two sides' rows, the instruction sets that the machine would not
+# choose, and a consumer's build.
 
 add_test(NAME lint COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/lint_test
                            ${PROJECT_SOURCE_DIR}/tools/lint)
@@ -8,6 +9,15 @@ if(TARGET train_gpt AND TARGET adjoint_cli)
   add_test(NAME scripts COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/scripts_test
                                 ${PROJECT_SOURCE_DIR}/tools $<TARGET_FILE:train_gpt>
                                 $<TARGET_FILE:adjoint_cli>)
+endif()
+
+# What benchmarks/compare makes of rows; it needs Python and neither side.
+find_package(Python3 3.8 QUIET COMPONENTS Interpreter)
+if(Python3_Interpreter_FOUND)
+  add_test(NAME compare COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/compare_test
+                                ${PROJECT_SOURCE_DIR})
+else()
+  message(STATUS "Python was not found: benchmarks/compare is not tested")
 endif()
 
 # Every ```cpp block of every README compiles; those of the top README that are programs run.
