@@ -64,7 +64,7 @@ def ceilings_table(report):
     for entry in report["ceilings"]["rows"]:
         peer = entry.get("pytorch")
         line = [entry["name"], entry["metric"], number(entry["rate"]["median"]), entry["unit"]]
-        line += [f"{entry['ceiling']} {number(entry['ceiling_value']['median'])}"]
+        line += [f"{entry['ceiling']} {number(entry['ceiling_value'])}"]
         line += [percent(entry["share"]), percent(peer["share"]) if peer else ""]
         lines.append(line + target_cells(entry))
     return "Shares of the machine's ceilings", heads, lines
@@ -76,7 +76,7 @@ def limits_table(report):
         value = entry["value"]
         cells = [entry["name"], entry["metric"], number(value["median"]), entry["unit"]]
         lines.append(cells + [f"{number(value['min'])} to {number(value['max'])}"])
-    return "The ceilings", ["what", "metric", "median", "unit", "spread"], lines
+    return "The ceilings", ["what", "metric", "median", "unit", "rounds"], lines
 
 
 def micro_table(report):
@@ -107,13 +107,13 @@ def tables(report):
 
 def machine(report):
     e = report["environment"]
-    cache = f", {e['cache']} cache" if e.get("cache") else ""
+    pieces = f", in {e['pieces']} pieces put together with --from" if "pieces" in e else ""
     return [
-        ("CPU", f"{e['cpu']}{cache}, {e['processors']} processors; {e['system']}"),
+        ("CPU", f"{e['cpu']}, {e['processors']} processors; {e['system']}"),
         ("adjoint", f"{e['commit']}, {e['isa']}, f32 products at `{e['precision']}`"),
         ("compiler", f"{e['compiler']}, {e['build_type'] or 'no build type'}"),
         ("PyTorch", f"{e['pytorch']} ({e['capability']}), Python {e['python']}; {e['peer_note']}"),
-        ("run", f"{e['threads']} threads, {e['rounds']} rounds, {e['date']}"),
+        ("run", f"{e['threads']} threads, {e['rounds']} rounds, {e['date']}{pieces}"),
         ("command", f"`{e['command']}`"),
     ]
 
@@ -121,6 +121,8 @@ def machine(report):
 def notes(report):
     lines = ["Medians over the rounds; the ratio is the median of the rounds' own, with the least "]
     lines[0] += "and the greatest. Above 1, adjoint is faster, or needs less memory."
+    if report.get("ceilings"):
+        lines.append("Shares are of the best that the ceiling reached in any round.")
     if any("compiled" in row for row in report["rows"]):
         lines.append("compiled: PyTorch's torch.compile, for the groups that heed --compile.")
     for entry in report["unmeasured"]:
@@ -166,6 +168,7 @@ def merged(reports):
     if len(groups) != len(set(groups)):
         raise Failed("the reports have groups in common: not pieces of one run")
     whole = {"environment": dict(first["environment"], command=alike[0]["command"])}
+    whole["environment"]["pieces"] = len(reports)
     for part in ("rows", "unmeasured", "left_out", "alone"):
         whole[part] = [entry for r in reports for entry in r[part]]
     ceilings = [r["ceilings"] for r in reports if r.get("ceilings")]

@@ -159,10 +159,8 @@ def environment(root, build, adjoint, threads, facts):
     model = first_match("/proc/cpuinfo", r"^model\s*:\s*(.*)$")
     if family:
         cpu += f" (family {family}, model {model})"
-    cache = first_match("/proc/cpuinfo", r"^cache size\s*:\s*(.*)$")
     return {
         "cpu": cpu or platform.machine(),
-        "cache": cache,
         "processors": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "isa": adjoint.isa,
