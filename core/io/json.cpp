@@ -214,7 +214,8 @@ std::string Json::dump(int indent) const {
 
 void Json::write(std::string& out, int indent, int depth) const {
   const auto line = [&](int level) {
-    if (indent > 0) out.append("\n").append(static_cast<size_t>(indent) * static_cast<size_t>(level), ' ');
+    if (indent > 0)
+      out.append("\n").append(static_cast<size_t>(indent) * static_cast<size_t>(level), ' ');
   };
   if (const bool* flag = std::get_if<bool>(&value_)) {
     out.append(*flag ? "true" : "false");
