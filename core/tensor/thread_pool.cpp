@@ -15,29 +15,10 @@
 #include <vector>
 
 #include "core/tensor/allocator.h"
-
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
+#include "core/tensor/processor.h"
 
 namespace adjoint {
 namespace {
-
-#if defined(__x86_64__)
-constexpr uint32_t kFlushDenormals = 0x8040;  // FTZ and DAZ
-uint32_t float_mode() { return _mm_getcsr(); }
-void set_float_mode(uint32_t mode) { _mm_setcsr(mode); }
-void pause() { _mm_pause(); }
-#elif defined(__aarch64__)
-constexpr uint32_t kFlushDenormals = 1U << 24;  // FZ
-uint32_t float_mode() {
-  uint64_t mode;
-  asm volatile("mrs %0, fpcr" : "=r"(mode));
-  return static_cast<uint32_t>(mode);
-}
-void set_float_mode(uint32_t mode) { asm volatile("msr fpcr, %0" ::"r"(uint64_t{mode})); }
-void pause() { asm volatile("yield"); }
-#endif
 
 // True on the pool's threads, and on a caller while it works on its own job.
 thread_local bool inside = false;
@@ -85,7 +66,7 @@ class Pool {
     work();
     inside = false;
     state_.fetch_and(~uint64_t{kOpen}, std::memory_order_acq_rel);
-    while ((state_.load(std::memory_order_acquire) & kCount) != 0) pause();
+    while ((state_.load(std::memory_order_acquire) & kCount) != 0) spin_pause();
     if (failed_.load(std::memory_order_relaxed)) {
       failed_ = false;
       std::rethrow_exception(std::exchange(error_, nullptr));
@@ -166,7 +147,7 @@ class Pool {
     do {
       for (int i = 0; i < 64; ++i) {
         if (!idle(seen)) return;
-        pause();
+        spin_pause();
       }
     } while (std::chrono::steady_clock::now() < until);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
