@@ -21,6 +21,10 @@ ADJOINT_KERNEL_FAMILIES(ADJOINT_DECLARE)
 namespace avx512 {
 ADJOINT_KERNEL_FAMILIES(ADJOINT_DECLARE)
 }
+#elif defined(__aarch64__)
+namespace neon {
+ADJOINT_KERNEL_FAMILIES(ADJOINT_DECLARE)
+}
 #endif
 #undef ADJOINT_DECLARE
 
@@ -74,6 +78,13 @@ struct Isas {
     ADJOINT_KERNEL_FAMILIES(ADJOINT_MERGE)
 #undef ADJOINT_MERGE
     names[count++] = "avx512";
+#elif defined(__aarch64__)
+    // Every processor of the architecture has it.
+    tables[count] = tables[count - 1];
+#define ADJOINT_MERGE(Type, family) merge(tables[count].family, neon::family##_table);
+    ADJOINT_KERNEL_FAMILIES(ADJOINT_MERGE)
+#undef ADJOINT_MERGE
+    names[count++] = "neon";
 #endif
   }
 

@@ -15,6 +15,9 @@ constexpr int kWide = 6;          // registers of columns for kSkinny rows at mo
 #elif defined(ADJOINT_ISA_AVX2)
 constexpr int kMr = 6, kNv = 2;  // 12 of 16
 constexpr int kWide = 3;
+#elif defined(ADJOINT_ISA_NEON)
+constexpr int kMr = 8, kNv = 3;  // 24 of 32
+constexpr int kWide = 6;
 #else
 constexpr int kMr = 4, kNv = 2;
 constexpr int kWide = 3;

@@ -68,6 +68,20 @@ ADJOINT_INLINE void load_transposed(const float* src, int64_t row, int rows, Vec
     out[4 * q + 3] = _mm256_shuffle_ps(hi01, hi23, 0xee);
   }
 }
+#elif defined(ADJOINT_ISA_NEON)
+// Neighbouring rows trade lanes, then pairs of rows trade halves.
+ADJOINT_INLINE void load_transposed(const float* src, int64_t row, int rows, Vec<float> (&out)[4]) {
+  const auto at = [=](int r) { return r < rows ? vld1q_f32(src + r * row) : vdupq_n_f32(0); };
+  const auto pairs = [](float32x4_t x) { return vreinterpretq_f64_f32(x); };
+  const auto lanes = [](float64x2_t x) { return vreinterpretq_f32_f64(x); };
+  const float32x4_t x0 = at(0), x1 = at(1), x2 = at(2), x3 = at(3);
+  const float64x2_t even01 = pairs(vtrn1q_f32(x0, x1)), odd01 = pairs(vtrn2q_f32(x0, x1));
+  const float64x2_t even23 = pairs(vtrn1q_f32(x2, x3)), odd23 = pairs(vtrn2q_f32(x2, x3));
+  out[0] = lanes(vtrn1q_f64(even01, even23));
+  out[1] = lanes(vtrn1q_f64(odd01, odd23));
+  out[2] = lanes(vtrn2q_f64(even01, even23));
+  out[3] = lanes(vtrn2q_f64(odd01, odd23));
+}
 #endif
 
 // dst[k * width + r] = src[r * r_stride + k * k_stride] for r < count and k < kc, and 0 for

@@ -18,4 +18,6 @@
 #include "core/simd/vec_avx512.h"
 #elif defined(ADJOINT_ISA_AVX2)
 #include "core/simd/vec_avx2.h"
+#elif defined(ADJOINT_ISA_NEON)
+#include "core/simd/vec_neon.h"
 #endif

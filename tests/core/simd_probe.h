@@ -60,5 +60,8 @@ extern const SimdProbe simd_probe_table;
 namespace avx512 {
 extern const SimdProbe simd_probe_table;
 }
+namespace neon {
+extern const SimdProbe simd_probe_table;
+}
 
 }  // namespace adjoint::kernels
