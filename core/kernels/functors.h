@@ -102,14 +102,16 @@ struct GeluTanh {
   }
 };
 
-// x Phi(x). Through erfc, which does not cancel for negative x.
+// x Phi(x), Phi being the normal distribution's cumulative function, which does not cancel for
+// negative x.
 struct GeluErf {
   static constexpr Uses kUses = Uses::input;
-  static constexpr double kRootHalf = 0.70710678118654752;
   static constexpr double kDensity = 0.3989422804014327;  // 1 / sqrt(2 pi)
-  ADJOINT_FUNCTOR value(const V& x) { return 0.5 * x * erfc(-kRootHalf * x); }
+  ADJOINT_FUNCTOR value(const V& x) { return x * ndtr(x); }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) {
-    return dy * (0.5 * erfc(-kRootHalf * x) + kDensity * x * exp(-0.5 * x * x));
+    V exponential;  // exp(-x^2 / 2)
+    const V phi = ndtr(x, exponential);
+    return dy * (phi + kDensity * x * exponential);
   }
 };
 

@@ -8,6 +8,15 @@
 #include "core/ops/loops.h"
 
 namespace adjoint {
+
+// The normal distribution's cumulative function, and exp(-x^2 / 2): for the composed definition of
+// gelu.
+static Tensor ndtr(const Tensor& x) { return 0.5 * erfc(-0.70710678118654752 * x); }
+static Tensor ndtr(const Tensor& x, Tensor& exponential) {
+  exponential = exp(-0.5 * x * x);
+  return ndtr(x);
+}
+
 namespace {
 
 using kernels::Binary;

@@ -1,3 +1,4 @@
+#include "core/kernels/functors.h"
 #include "core/simd/math.h"
 #include "tests/core/simd_probe.h"
 
@@ -24,6 +25,14 @@ V apply(SimdUnary op, V x) {
       return erf(x);
     case SimdUnary::erfc:
       return erfc(x);
+    case SimdUnary::ndtr:
+      return ndtr(x);
+    case SimdUnary::gelu_erf:
+      return functors::GeluErf::value(x);
+    case SimdUnary::gelu_tanh:
+      return functors::GeluTanh::value(x);
+    case SimdUnary::silu:
+      return functors::Silu::value(x);
     case SimdUnary::sin:
       return sin(x);
     case SimdUnary::cos:
