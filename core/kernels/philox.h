@@ -38,6 +38,9 @@ ADJOINT_INLINE PhiloxVectors philox_vectors(const RandomKey& key, uint64_t count
 
 // The four words of each counter side by side.
 ADJOINT_INLINE void store_interleaved(const PhiloxVectors& v, uint32_t* out) {
+#if defined(ADJOINT_ISA_AVX512)
+  VecU32::store_interleaved(v.word[0], v.word[1], v.word[2], v.word[3], out);
+#else
   if constexpr (VecU32::size % 4 != 0) {
     for (int k = 0; k < 4; ++k) {
       uint32_t lanes[VecU32::size];
@@ -65,6 +68,7 @@ ADJOINT_INLINE void store_interleaved(const PhiloxVectors& v, uint32_t* out) {
       __builtin_memcpy(out + 4 * l, result, 64);
     }
   }
+#endif
 }
 
 // The space that philox_words needs for n words.

@@ -329,8 +329,38 @@ struct VecU32 {
   }
   friend ADJOINT_INLINE Vec<float> float_from_bits(VecU32 a) { return _mm512_castsi512_ps(a.v); }
   static ADJOINT_INLINE VecU32 bits_of(Vec<float> a) { return _mm512_castps_si512(a.v); }
+  // a[0], b[0], c[0], d[0], a[1], ...: 4 * size numbers.
+  static ADJOINT_INLINE void store_interleaved(VecU32 a, VecU32 b, VecU32 c, VecU32 d,
+                                               uint32_t* p) {
+    // Four numbers of lanes 4 k + j are quarter k of four[j].
+    const __m512i ab0 = low_pairs(a, b), ab1 = high_pairs(a, b);
+    const __m512i cd0 = low_pairs(c, d), cd1 = high_pairs(c, d);
+    const __m512i four[4] = {
+        _mm512_maskz_unpacklo_epi64(0xff, ab0, cd0), _mm512_maskz_unpackhi_epi64(0xff, ab0, cd0),
+        _mm512_maskz_unpacklo_epi64(0xff, ab1, cd1), _mm512_maskz_unpackhi_epi64(0xff, ab1, cd1)};
+    const __m512i front01 = quarters<0x44>(four[0], four[1]);
+    const __m512i front23 = quarters<0x44>(four[2], four[3]);
+    const __m512i back01 = quarters<0xee>(four[0], four[1]);
+    const __m512i back23 = quarters<0xee>(four[2], four[3]);
+    _mm512_storeu_si512(p, quarters<0x88>(front01, front23));
+    _mm512_storeu_si512(p + 16, quarters<0xdd>(front01, front23));
+    _mm512_storeu_si512(p + 32, quarters<0x88>(back01, back23));
+    _mm512_storeu_si512(p + 48, quarters<0xdd>(back01, back23));
+  }
 
  private:
+  // Within each quarter of the register.
+  static ADJOINT_INLINE __m512i low_pairs(VecU32 a, VecU32 b) {
+    return _mm512_maskz_unpacklo_epi32(0xffff, a.v, b.v);
+  }
+  static ADJOINT_INLINE __m512i high_pairs(VecU32 a, VecU32 b) {
+    return _mm512_maskz_unpackhi_epi32(0xffff, a.v, b.v);
+  }
+  // Two quarters of a, then two of b.
+  template <int which>
+  static ADJOINT_INLINE __m512i quarters(__m512i a, __m512i b) {
+    return _mm512_maskz_shuffle_i32x4(0xffff, a, b, which);
+  }
   // Odd lanes to even ones.
   static ADJOINT_INLINE VecU32 odd_lanes(VecU32 a) {
     return _mm512_maskz_srli_epi64(0xff, a.v, 32);
