@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
+#include "core/autograd/gradient_ops.h"
 #include "core/autograd/node.h"
 #include "core/tensor/tensor_impl.h"
 
@@ -190,22 +190,13 @@ Tensor empty(const Shape& shape, DType dtype) { return make_empty("empty", shape
 
 Tensor full(const Shape& shape, Scalar value, DType dtype) {
   Tensor x = make_empty("full", shape, dtype);
-  dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T typed;
-    if constexpr (std::is_floating_point_v<T>) {
-      typed = static_cast<T>(value.real());
-    } else {
-      typed = static_cast<T>(value.integer());
-    }
-    std::fill_n(x.impl()->data<T>(), x.numel(), typed);
-  });
+  gradient_ops::fill(x, value);
   return x;
 }
 
 Tensor zeros(const Shape& shape, DType dtype) {
   Tensor x = make_empty("zeros", shape, dtype);
-  std::memset(x.impl()->bytes(), 0, static_cast<size_t>(x.numel()) * element_size(dtype));
+  gradient_ops::fill(x, 0);
   return x;
 }
 

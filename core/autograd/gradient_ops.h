@@ -1,5 +1,5 @@
-// The few operators that the engine itself needs. core/ops defines them: the engine must not know
-// kernels.
+// The few operators that tensors and the engine need themselves. core/ops defines them: the engine
+// must not know kernels.
 #pragma once
 
 #include <adjoint/core/tensor.h>
@@ -13,5 +13,7 @@ void add_in_place(const Tensor& into, const Tensor& x);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor cast(const Tensor& x, DType dtype);
 Tensor clone(const Tensor& x);
+// Every element of x becomes value, unrecorded and unmarked: for tensors that are being made.
+void fill(const Tensor& x, Scalar value);
 
 }  // namespace adjoint::gradient_ops

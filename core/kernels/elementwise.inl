@@ -9,11 +9,12 @@ namespace {
 
 template <class T, class F>
 void unary(const Exec& exec, const Loop<2>& loop) {
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
-    Out<T> y(loop.data[0], at[0], loop.stride[0][0]);
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Out<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0]);
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = min_of(kBlock, n - i);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = y.count(i, n);
       T* py = y.block(i);
       const T* px = x.block(i, m);
       for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
@@ -26,13 +27,14 @@ void unary(const Exec& exec, const Loop<2>& loop) {
 
 template <class T, class F>
 void unary_backward(const Exec& exec, const Loop<4>& loop) {
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
-    Out<T> dx(loop.data[0], at[0], loop.stride[0][0]);
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Out<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0]);
     In<T> y(loop.data[2], at[2], loop.stride[2][0]);
     In<T> dy(loop.data[3], at[3], loop.stride[3][0]);
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = min_of(kBlock, n - i);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = dx.count(i, n);
       T* pdx = dx.block(i);
       const T *px = x.block(i, m), *py = y.block(i, m), *pdy = dy.block(i, m);
       for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
@@ -96,12 +98,13 @@ struct Minimum {
 
 template <class T, class F>
 void binary(const Exec& exec, const Loop<3>& loop) {
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
-    Out<T> c(loop.data[0], at[0], loop.stride[0][0]);
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Out<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> a(loop.data[1], at[1], loop.stride[1][0]);
     In<T> b(loop.data[2], at[2], loop.stride[2][0]);
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = min_of(kBlock, n - i);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = c.count(i, n);
       T* pc = c.block(i);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
       for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
@@ -129,12 +132,13 @@ ADJOINT_COMPARE(Ge, >=)
 
 template <class T, class F>
 void compare(const Exec& exec, const Loop<3>& loop) {
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
-    Out<bool> c(loop.data[0], at[0], loop.stride[0][0]);
+  const bool streamed = streams<bool>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Out<bool> c(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> a(loop.data[1], at[1], loop.stride[1][0]);
     In<T> b(loop.data[2], at[2], loop.stride[2][0]);
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = min_of(kBlock, n - i);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = c.count(i, n);
       bool* pc = c.block(i);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
       for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
@@ -148,13 +152,14 @@ void compare(const Exec& exec, const Loop<3>& loop) {
 
 template <class T>
 void where(const Exec& exec, const Loop<4>& loop) {
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
-    Out<T> y(loop.data[0], at[0], loop.stride[0][0]);
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Out<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<bool> condition(loop.data[1], at[1], loop.stride[1][0]);
     In<T> a(loop.data[2], at[2], loop.stride[2][0]);
     In<T> b(loop.data[3], at[3], loop.stride[3][0]);
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = min_of(kBlock, n - i);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = y.count(i, n);
       T* py = y.block(i);
       const bool* pc = condition.block(i, m);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
@@ -168,15 +173,88 @@ void where(const Exec& exec, const Loop<4>& loop) {
   });
 }
 
+// Elements of one value, the longest run that is written at a time.
+template <class T>
+struct Repeated {
+  static constexpr int64_t kCount = 4096 / sizeof(T);
+  alignas(kLine) T buffer[kCount];
+};
+
+// A transposed copy: rows of the result lie across the rows of the source. Squares of lines, so
+// that each line that is read or written is used whole while it is near.
+template <class T>
+void transpose_copy(const Exec& exec, const Loop<2>& loop) {
+  constexpr int64_t kSide = 2 * kLine / static_cast<int64_t>(sizeof(T));
+  const int64_t columns = loop.size[0], rows = loop.size[1];
+  const int64_t to_step = loop.stride[0][1], from_step = loop.stride[1][0];
+  const int64_t across = ceil_div(columns, kSide), down = ceil_div(rows, kSide);
+  const bool streamed = streams<T>(loop);
+  int64_t planes = 1;
+  for (int d = 2; d < loop.rank; ++d) planes *= loop.size[d];
+  // A task is a strip of squares along the source's rows, which are the result's columns.
+  parallel_tasks(exec, planes * across, [&](int64_t task) {
+    const int64_t column = task % across * kSide, width = min_of(kSide, columns - column);
+    int64_t plane = task / across;
+    T* to = static_cast<T*>(loop.data[0]) + column;
+    const T* from = static_cast<const T*>(loop.data[1]) + column * from_step;
+    for (int d = 2; d < loop.rank; ++d) {
+      const int64_t i = plane % loop.size[d];
+      plane /= loop.size[d];
+      to += i * loop.stride[0][d];
+      from += i * loop.stride[1][d];
+    }
+    alignas(kLine) T square[kSide][kSide];
+    for (int64_t block = 0; block < down; ++block) {
+      const int64_t row = block * kSide, height = min_of(kSide, rows - row);
+      for (int64_t c = 0; c < width; ++c) {
+        const T* p = from + c * from_step + row;
+        for (int64_t r = 0; r < height; ++r) square[r][c] = p[r];
+      }
+      const int64_t bytes = width * static_cast<int64_t>(sizeof(T));
+      for (int64_t r = 0; r < height; ++r) {
+        T* line = to + (row + r) * to_step;
+        if (streamed) {
+          stream_copy(line, square[r], bytes);
+        } else {
+          __builtin_memcpy(line, square[r], static_cast<size_t>(bytes));
+        }
+      }
+    }
+    if (streamed) stream_fence();
+  });
+}
+
 template <class From, class To>
 void copy(const Exec& exec, const Loop<2>& loop) {
+  if constexpr (__is_same(From, To)) {
+    constexpr int64_t kFew = 16;
+    if (loop.rank > 1 && loop.stride[0][0] == 1 && loop.stride[1][1] == 1 &&
+        loop.stride[1][0] > 1 && loop.size[0] >= kFew && loop.size[1] >= kFew) {
+      transpose_copy<To>(exec, loop);
+      return;
+    }
+  }
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(To));
   const int64_t to_stride = loop.stride[0][0], from_stride = loop.stride[1][0];
-  for_rows(exec, loop, [&](const int64_t* at, int64_t n) {
+  const bool streamed = streams<To>(loop);
+  const auto put = [streamed](To* to, const To* from, int64_t n) {
+    if (streamed) {
+      stream_copy(to, from, n * kBytes);
+    } else {
+      __builtin_memcpy(to, from, static_cast<size_t>(n * kBytes));
+    }
+  };
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     To* to = static_cast<To*>(loop.data[0]) + at[0];
     const From* from = static_cast<const From*>(loop.data[1]) + at[1];
-    if (to_stride == 1 && from_stride == 1) {
+    if (to_stride == 1 && from_stride == 0) {
+      Repeated<To> value;
+      const int64_t m = min_of(n, value.kCount);
+      for (int64_t j = 0; j < m; ++j) value.buffer[j] = narrow<To>(*from);
+      for (int64_t j = 0; j < n; j += m) put(to + j, value.buffer, min_of(m, n - j));
+    } else if (to_stride == 1 && from_stride == 1) {
       if constexpr (__is_same(From, To)) {
-        __builtin_memcpy(to, from, static_cast<size_t>(n) * sizeof(To));
+        put(to, from, n);
       } else {
         for (int64_t j = 0; j < n; ++j) to[j] = narrow<To>(from[j]);
       }

@@ -21,9 +21,10 @@ void words(const RandomKey& key, int64_t first, int64_t n, uint32_t* out) {
 }
 
 // Calls f(i, m, words) for blocks of m elements from i on, with `each` words an element. A block
-// has an even number of elements, but for the last.
+// has an even number of elements, but for the last. `streamed`: f writes around the caches.
 template <class F>
-void for_words(const Exec& exec, const RandomKey& key, int64_t n, int64_t each, const F& f) {
+void for_words(const Exec& exec, const RandomKey& key, int64_t n, int64_t each, const F& f,
+               bool streamed = false) {
   parallel_tasks(exec, ceil_div(n, kGrain), [&](int64_t task) {
     uint32_t space[philox_space(kWords)];
     const int64_t end = min_of(n, (task + 1) * kGrain), block = kWords / each;
@@ -32,6 +33,7 @@ void for_words(const Exec& exec, const RandomKey& key, int64_t n, int64_t each, 
       // One element more at an odd end: its partner's words are needed too.
       f(i, m, philox_words(key, i * each, (m + (m & 1)) * each, space));
     }
+    if (streamed) stream_fence();
   });
 }
 
@@ -131,22 +133,21 @@ void integers(const Exec& exec, const RandomKey& key, int64_t n, int64_t low, ui
 
 void dropout_f32(const Exec& exec, const Dropout& d, int64_t n, const void* x, void* y) {
   const Vec<float> scale = d.scale;
-  for_words(exec, d.key, n, 1, [&](int64_t i, int64_t m, const uint32_t* w) {
+  const bool streamed = streams(n * static_cast<int64_t>(sizeof(float)), x != y);
+  const auto run = [&](int64_t i, int64_t m, const uint32_t* w) {
     const float* from = static_cast<const float*>(x) + i;
     float* to = static_cast<float*>(y) + i;
+    alignas(kLine) float buffer[kWords];
+    float* out = streamed ? buffer : to;
     for_vectors<Vec<float>::size>(m, [&](int64_t j, int lanes) {
       const VecU32 word =
           lanes == VecU32::size ? VecU32::load(w + j) : VecU32::load_n(w + j, lanes);
-      const Vec<float> v =
-          lanes == VecU32::size ? Vec<float>::load(from + j) : Vec<float>::load_n(from + j, lanes);
-      const Vec<float> kept = select(word < VecU32(d.threshold), Vec<float>(0.0f), v * scale);
-      if (lanes == VecU32::size) {
-        kept.store(to + j);
-      } else {
-        kept.store_n(to + j, lanes);
-      }
+      const Vec<float> v = load(from + j, lanes) * scale;
+      store(select(word < VecU32(d.threshold), Vec<float>(0.0f), v), out + j, lanes);
     });
-  });
+    if (streamed) stream_copy(to, buffer, m * static_cast<int64_t>(sizeof(float)));
+  };
+  for_words(exec, d.key, n, 1, run, streamed);
 }
 
 void dropout_f64(const Exec& exec, const Dropout& d, int64_t n, const void* x, void* y) {

@@ -22,13 +22,15 @@ ADJOINT_INLINE T infinity() {
 // Rows of n elements that make one task: work enough to be worth a thread's attention.
 ADJOINT_INLINE int64_t rows_per_task(int64_t n) { return max_of(1, 4096 / max_of(1, n)); }
 
-// Calls f(row) for rows [0, rows) of n elements.
+// Calls f(row) for rows [0, rows) of n elements. `streamed`: f writes around the caches, which
+// wants longer tasks, for each ends by waiting for its stores.
 template <class F>
-void for_each_row(const Exec& exec, int64_t rows, int64_t n, const F& f) {
-  const int64_t group = rows_per_task(n);
+void for_each_row(const Exec& exec, int64_t rows, int64_t n, const F& f, bool streamed = false) {
+  const int64_t group = streamed ? max_of(1, kGrain / n) : rows_per_task(n);
   parallel_tasks(exec, ceil_div(rows, group), [&](int64_t task) {
     const int64_t last = min_of(rows, (task + 1) * group);
     for (int64_t row = task * group; row < last; ++row) f(row);
+    if (streamed) stream_fence();
   });
 }
 

@@ -6,13 +6,50 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// One row of n contiguous elements.
+// One row of n contiguous elements, the next one behind it. `streamed`: results go around the
+// caches.
 template <class T>
 struct Along {
+  static constexpr int64_t kSize = Vec<T>::size;
   int64_t n;
+  bool streamed;
+
+  // step(so far, at, lanes) from vector to vector, beginning with `first`: four chains, which
+  // combine merges, then what is left.
+  template <class C, class F>
+  ADJOINT_INLINE Vec<T> fold(Vec<T> first, const C& combine, const F& step) const {
+    constexpr auto kWhole = static_cast<int>(kSize);
+    Vec<T> a = first, b = first, c = first, d = first;
+    int64_t j = 0;
+    for (; j + 4 * kSize <= n; j += 4 * kSize) {
+      a = step(a, j, kWhole);
+      b = step(b, j + kSize, kWhole);
+      c = step(c, j + 2 * kSize, kWhole);
+      d = step(d, j + 3 * kSize, kWhole);
+    }
+    a = combine(combine(a, b), combine(c, d));
+    for (; j + kSize <= n; j += kSize) a = step(a, j, kWhole);
+    if (j < n) {
+      const auto rest = static_cast<int>(n - j);
+      a = combine(a, keep(step(first, j, rest), rest, first));
+    }
+    return a;
+  }
+  // y = f
   template <class F>
-  ADJOINT_INLINE void each(const F& f) const {
-    for_vectors<Vec<T>::size>(n, f);
+  ADJOINT_INLINE void write(T* y, const F& f) const {
+    Out<T> out(y, 0, 1, streamed);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = out.count(i, n);
+      T* to = out.block(i);
+      for_vectors<Vec<T>::size>(
+          m, [&](int64_t j, int lanes) { store(f(i + j, lanes), to + j, lanes); });
+      out.flush(i, m);
+    }
+  }
+  // Asks for the next row, a vector at a time, while this one is worked on.
+  ADJOINT_INLINE void ahead(const T* x, int64_t at) const {
+    prefetch(x + at, n * int64_t{sizeof(T)});
   }
   ADJOINT_INLINE Vec<T> sum(Vec<T> x) const { return reduce_add(x); }
   ADJOINT_INLINE Vec<T> max(Vec<T> x) const { return reduce_max(x); }
@@ -23,88 +60,137 @@ template <class T>
 struct Across {
   int64_t n, stride;
   int lanes;
-  template <class F>
-  ADJOINT_INLINE void each(const F& f) const {
-    for (int64_t j = 0; j < n; ++j) f(j * stride, lanes);
+
+  template <class C, class F>
+  ADJOINT_INLINE Vec<T> fold(Vec<T> first, const C&, const F& step) const {
+    for (int64_t j = 0; j < n; ++j) first = step(first, j * stride, lanes);
+    return first;
   }
+  template <class F>
+  ADJOINT_INLINE void write(T* y, const F& f) const {
+    for (int64_t j = 0; j < n; ++j) store(f(j * stride, lanes), y + j * stride, lanes);
+  }
+  ADJOINT_INLINE void ahead(const T*, int64_t) const {}
   ADJOINT_INLINE Vec<T> sum(Vec<T> x) const { return x; }
   ADJOINT_INLINE Vec<T> max(Vec<T> x) const { return x; }
 };
 
+template <class T>
+ADJOINT_INLINE Vec<T> larger(Vec<T> a, Vec<T> b) {
+  return max(a, b);
+}
+template <class T>
+ADJOINT_INLINE Vec<T> plus(Vec<T> a, Vec<T> b) {
+  return a + b;
+}
+
 // A NaN anywhere makes the sum of exponentials NaN, and with it the whole row.
 template <class T, class Line>
 ADJOINT_INLINE Vec<T> line_max(const Line& line, const T* x) {
-  const Vec<T> lowest = -infinity<T>();
-  Vec<T> m = lowest;
-  line.each([&](int64_t at, int lanes) { m = max(m, keep(load(x + at, lanes), lanes, lowest)); });
-  return line.max(m);
+  return line.max(
+      line.fold(Vec<T>(-infinity<T>()), larger<T>,
+                [&](Vec<T> m, int64_t at, int lanes) { return max(m, load(x + at, lanes)); }));
 }
+
+// Rows that are kept near while their exponentials wait for the sum.
+constexpr int64_t kNearBytes = 16384;
 
 template <class T>
 struct Softmax {
   template <class Line>
   static ADJOINT_INLINE void run(const Line& line, const T* x, T* y) {
     const Vec<T> m = line_max(line, x);
-    Vec<T> s = 0;
-    line.each([&](int64_t at, int lanes) {
-      const Vec<T> e = exp(load(x + at, lanes) - m);
-      store(e, y + at, lanes);
-      s += keep(e, lanes, Vec<T>(0));
+    if constexpr (__is_same(Line, Along<T>)) {
+      if (line.streamed) {
+        alignas(kLine) T near[kNearBytes / sizeof(T)];
+        finish(line, m, x, near, y);
+        return;
+      }
+    }
+    finish(line, m, x, y, y);
+  }
+  // Streamed rows are at most this long.
+  static constexpr int64_t kLongest = kNearBytes / sizeof(T);
+
+ private:
+  template <class Line>
+  static ADJOINT_INLINE void finish(const Line& line, Vec<T> m, const T* x, T* e, T* y) {
+    const Vec<T> s = line.fold(Vec<T>(0), plus<T>, [&](Vec<T> sum, int64_t at, int lanes) {
+      line.ahead(x, at);
+      const Vec<T> v = exp(load(x + at, lanes) - m);
+      store(v, e + at, lanes);
+      return sum + v;
     });
     const Vec<T> scale = 1.0 / line.sum(s);
-    line.each([&](int64_t at, int lanes) { store(load(y + at, lanes) * scale, y + at, lanes); });
+    line.write(y, [&](int64_t at, int lanes) { return load(e + at, lanes) * scale; });
   }
 };
 
 template <class T>
 struct LogSoftmax {
+  static constexpr int64_t kLongest = INT64_MAX;
   template <class Line>
   static ADJOINT_INLINE void run(const Line& line, const T* x, T* y) {
     const Vec<T> m = line_max(line, x);
-    Vec<T> s = 0;
-    line.each(
-        [&](int64_t at, int lanes) { s += keep(exp(load(x + at, lanes) - m), lanes, Vec<T>(0)); });
+    const Vec<T> s = line.fold(Vec<T>(0), plus<T>, [&](Vec<T> sum, int64_t at, int lanes) {
+      line.ahead(x, at);
+      return sum + exp(load(x + at, lanes) - m);
+    });
     const Vec<T> log_sum = log(line.sum(s));
-    line.each(
-        [&](int64_t at, int lanes) { store(load(x + at, lanes) - m - log_sum, y + at, lanes); });
+    line.write(y, [&](int64_t at, int lanes) { return load(x + at, lanes) - m - log_sum; });
   }
 };
 
 template <class T>
 struct SoftmaxBackward {
+  static constexpr int64_t kLongest = INT64_MAX;
   template <class Line>
   static ADJOINT_INLINE void run(const Line& line, const T* y, const T* dy, T* dx) {
-    Vec<T> s = 0;
-    line.each(
-        [&](int64_t at, int lanes) { s = fma(load(y + at, lanes), load(dy + at, lanes), s); });
-    const Vec<T> total = line.sum(s);
-    line.each([&](int64_t at, int lanes) {
-      store(load(y + at, lanes) * (load(dy + at, lanes) - total), dx + at, lanes);
+    const Vec<T> dot = line.fold(Vec<T>(0), plus<T>, [&](Vec<T> sum, int64_t at, int lanes) {
+      return fma(load(y + at, lanes), load(dy + at, lanes), sum);
+    });
+    const Vec<T> total = line.sum(dot);
+    line.write(dx, [&](int64_t at, int lanes) {
+      line.ahead(y, at);
+      line.ahead(dy, at);
+      return load(y + at, lanes) * (load(dy + at, lanes) - total);
     });
   }
 };
 
 template <class T>
 struct LogSoftmaxBackward {
+  static constexpr int64_t kLongest = INT64_MAX;
   template <class Line>
   static ADJOINT_INLINE void run(const Line& line, const T* y, const T* dy, T* dx) {
-    Vec<T> s = 0;
-    line.each([&](int64_t at, int lanes) { s += load(dy + at, lanes); });
-    const Vec<T> total = line.sum(s);
-    line.each([&](int64_t at, int lanes) {
-      store(fnma(exp(load(y + at, lanes)), total, load(dy + at, lanes)), dx + at, lanes);
+    const Vec<T> total =
+        line.sum(line.fold(Vec<T>(0), plus<T>, [&](Vec<T> sum, int64_t at, int lanes) {
+          return sum + load(dy + at, lanes);
+        }));
+    line.write(dx, [&](int64_t at, int lanes) {
+      line.ahead(y, at);
+      line.ahead(dy, at);
+      return fnma(exp(load(y + at, lanes)), total, load(dy + at, lanes));
     });
   }
 };
 
-// F::run on every line; the pointers are offset alike.
+// F::run on every line; the pointers are offset alike. `apart`: the result is none of the inputs.
 template <class T, class F, class... P>
-void for_lines(const Exec& exec, const Lines& lines, P*... p) {
+void for_lines(const Exec& exec, const Lines& lines, bool apart, P*... p) {
   constexpr int64_t size = Vec<T>::size;
-  if (lines.outer * lines.n * lines.inner == 0) return;
+  const int64_t count = lines.outer * lines.n * lines.inner;
+  if (count == 0) return;
   if (lines.inner == 1) {
-    for_each_row(exec, lines.outer, lines.n,
-                 [&](int64_t row) { F::run(Along<T>{lines.n}, (p + row * lines.n)...); });
+    constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
+    const bool streamed =
+        streams(count * kBytes, apart) && lines.n <= F::kLongest && lines.n * kBytes >= 16 * kLine;
+    for_each_row(
+        exec, lines.outer, lines.n,
+        [&](int64_t row) {
+          F::run(Along<T>{lines.n, streamed}, (p + row * lines.n)...);
+        },
+        streamed);
     return;
   }
   const int64_t groups = ceil_div(lines.inner, size);
@@ -117,13 +203,13 @@ void for_lines(const Exec& exec, const Lines& lines, P*... p) {
 
 template <class T, template <class> class F>
 void forward(const Exec& exec, const Lines& lines, const void* x, void* y) {
-  for_lines<T, F<T>>(exec, lines, static_cast<const T*>(x), static_cast<T*>(y));
+  for_lines<T, F<T>>(exec, lines, x != y, static_cast<const T*>(x), static_cast<T*>(y));
 }
 
 template <class T, template <class> class F>
 void backward(const Exec& exec, const Lines& lines, const void* y, const void* dy, void* dx) {
-  for_lines<T, F<T>>(exec, lines, static_cast<const T*>(y), static_cast<const T*>(dy),
-                     static_cast<T*>(dx));
+  for_lines<T, F<T>>(exec, lines, dx != y && dx != dy, static_cast<const T*>(y),
+                     static_cast<const T*>(dy), static_cast<T*>(dx));
 }
 
 }  // namespace

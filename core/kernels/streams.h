@@ -5,6 +5,7 @@
 #include "core/kernels/common.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/loop.h"
+#include "core/simd/stream.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -24,9 +25,31 @@ void parallel_tasks(const Exec& exec, int64_t tasks, const F& f) {
 // The elements that one task works on. Elementwise results do not depend on it.
 constexpr int64_t kGrain = 16384;
 
+// Results of this many bytes and more go around the caches (core/simd/stream.h): what is larger
+// than a thread's share of the last level would not be there when it is read. It changes no bit.
+constexpr int64_t kStreamBytes = int64_t{8} << 20;
+
+// Whether a result of so many bytes goes around the caches. Not in place (`apart`: it is none of
+// the inputs), where its lines have been read anyway.
+ADJOINT_INLINE bool streams(int64_t bytes, bool apart) {
+  return kCanStream && apart && bytes >= kStreamBytes;
+}
+
+// The same of a loop's output of type T; not in rows of a few lines.
+template <class T, int N>
+bool streams(const Loop<N>& loop) {
+  const auto row = loop.size[0] * static_cast<int64_t>(sizeof(T));
+  int64_t bytes = row;
+  for (int d = 1; d < loop.rank; ++d) bytes *= loop.size[d];
+  bool apart = true;
+  for (int i = 1; i < N; ++i) apart = apart && loop.data[i] != loop.data[0];
+  return loop.stride[0][0] == 1 && row >= 16 * kLine && streams(bytes, apart);
+}
+
 // Calls f(at, n) for runs of n elements along dimension 0, at[i] being the offset of operand i.
+// `streamed`: f writes through stream_copy.
 template <int N, class F>
-void for_rows(const Exec& exec, const Loop<N>& loop, const F& f) {
+void for_rows(const Exec& exec, const Loop<N>& loop, bool streamed, const F& f) {
   const int64_t inner = loop.size[0];
   int64_t rows = 1;
   for (int d = 1; d < loop.rank; ++d) rows *= loop.size[d];
@@ -55,6 +78,7 @@ void for_rows(const Exec& exec, const Loop<N>& loop, const F& f) {
         index[d] = 0;
       }
     }
+    if (streamed) stream_fence();
   });
 }
 
@@ -93,22 +117,37 @@ class In {
   T buffer_[kBlock];
 };
 
+// The output along one run, written a block at a time: block i of count(i, n) elements is filled at
+// block(i) and then flushed. `streamed`: around the caches.
 template <class T>
 class Out {
  public:
-  Out(void* data, int64_t at, int64_t stride)
-      : origin_(static_cast<T*>(data) + at), stride_(stride) {}
-  ADJOINT_INLINE T* block(int64_t i) { return stride_ == 1 ? origin_ + i : buffer_; }
+  Out(void* data, int64_t at, int64_t stride, bool streamed = false)
+      : origin_(static_cast<T*>(data) + at),
+        stride_(stride),
+        direct_(stride == 1 && !streamed),
+        streamed_(streamed) {}
+  // Blocks after the first of a streamed run begin at a line.
+  ADJOINT_INLINE int64_t count(int64_t i, int64_t n) const {
+    if (!streamed_) return min_of(kBlock, n - i);
+    const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(origin_ + i) % kLine);
+    return min_of(kBlock - past / static_cast<int64_t>(sizeof(T)), n - i);
+  }
+  ADJOINT_INLINE T* block(int64_t i) { return direct_ ? origin_ + i : buffer_; }
   ADJOINT_INLINE void flush(int64_t i, int64_t n) {
-    if (stride_ == 1) [[likely]]
+    if (direct_) return;
+    if (streamed_) {
+      stream_copy(origin_ + i, buffer_, n * static_cast<int64_t>(sizeof(T)));
       return;
+    }
     for (int64_t j = 0; j < n; ++j) origin_[(i + j) * stride_] = buffer_[j];
   }
 
  private:
   T* origin_;
   int64_t stride_;
-  T buffer_[kBlock];
+  bool direct_, streamed_;
+  alignas(kLine) T buffer_[kBlock];
 };
 
 // Calls body(j, lanes) for each vector of a block of n: whole ones, then what is left.

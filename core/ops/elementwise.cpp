@@ -408,5 +408,18 @@ void add_in_place(const Tensor& into, const Tensor& x) {
 Tensor cast(const Tensor& x, DType dtype) { return to(x, dtype); }
 Tensor clone(const Tensor& x) { return adjoint::clone(x); }
 
+void fill(const Tensor& x, Scalar value) {
+  const TypedScalar typed(value, x.dtype());
+  constexpr int64_t kFew = 64;  // not worth a kernel's call
+  if (x.is_contiguous() && x.numel() <= kFew) {
+    const size_t size = element_size(x.dtype());
+    char* to = x.impl()->bytes();
+    for (int64_t i = 0; i < x.numel(); ++i, to += size) std::copy_n(typed.bytes, size, to);
+    return;
+  }
+  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
+      KernelScope(), with_scalar(make_loop<1>(x.shape(), {&x}), typed, 1));
+}
+
 }  // namespace gradient_ops
 }  // namespace adjoint

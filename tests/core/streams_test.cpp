@@ -1,0 +1,104 @@
+// Results that are written around the caches (core/simd/stream.h) are those that are not: large
+// tensors against their own pieces, whose results are small enough to be written the ordinary way.
+#include <adjoint/core/autograd.h>
+#include <adjoint/core/inplace.h>
+#include <adjoint/core/ops.h>
+#include <adjoint/core/random.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <string>
+
+namespace adjoint {
+namespace {
+
+constexpr int64_t kRows = 2600, kColumns = 1003;  // 10 MB, rows that begin anywhere in a line
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.contiguous(), y = b.contiguous();
+  return x.shape() == y.shape() && x.dtype() == y.dtype() &&
+         std::memcmp(x.raw_data(), y.raw_data(),
+                     static_cast<size_t>(x.numel()) * element_size(x.dtype())) == 0;
+}
+
+// f of every hundred rows of x is that part of f(x).
+void expect_rowwise(const std::string& name, const Tensor& x,
+                    const std::function<Tensor(const Tensor&)>& f) {
+  const Tensor y = f(x);
+  for (int64_t row = 0; row < x.shape()[0]; row += 100) {
+    const int64_t n = std::min<int64_t>(100, x.shape()[0] - row);
+    ASSERT_TRUE(same_bits(slice(y, 0, row, row + n), f(slice(x, 0, row, row + n))))
+        << name << " row " << row;
+  }
+}
+
+class Streams : public testing::TestWithParam<DType> {
+ protected:
+  const NoGrad guard_;
+  Generator generator_{7};
+  const Tensor x_ = to(randn({kRows, kColumns}, DType::f32, generator_), GetParam());
+};
+
+TEST_P(Streams, Elementwise) {
+  const Tensor bias = slice(x_, 0, 0, 1);
+  expect_rowwise("exp", x_, [](const Tensor& x) { return exp(x); });
+  expect_rowwise("mul", x_, [](const Tensor& x) { return x * 1.5; });
+  expect_rowwise("add", x_, [&](const Tensor& x) { return x + bias; });
+  expect_rowwise("where", x_, [&](const Tensor& x) { return where(x > 0.0, x, bias); });
+  expect_rowwise("clone", x_, [](const Tensor& x) { return clone(x); });
+  expect_rowwise("cast", x_, [](const Tensor& x) { return to(x, DType::i64); });
+  expect_rowwise("expand", slice(x_, 1, 0, 1), [](const Tensor& x) {
+    return clone(expand(x, {x.shape()[0], kColumns}));
+  });
+}
+
+TEST_P(Streams, Softmax) {
+  for (int64_t n : {kColumns, int64_t{300}, int64_t{6000}}) {
+    const Tensor x = slice(x_.reshape({-1}), 0, 0, kRows * kColumns / n * n).reshape({-1, n});
+    expect_rowwise("softmax", x, [](const Tensor& t) { return softmax(t, -1); });
+    expect_rowwise("log_softmax", x, [](const Tensor& t) { return log_softmax(t, -1); });
+  }
+}
+
+TEST_P(Streams, Fill) {
+  const Tensor y = full({kRows, kColumns}, 2.5, GetParam());
+  EXPECT_EQ(min(y).item(), 2.5);
+  EXPECT_EQ(max(y).item(), 2.5);
+  const Tensor z = zeros({kRows, kColumns}, GetParam());
+  EXPECT_EQ(max(abs(z)).item(), 0);
+}
+
+TEST_P(Streams, IntoAViewThatBeginsAnywhere) {
+  const Tensor y = full({kRows * kColumns + 9}, -1, GetParam());
+  const Tensor flat = x_.reshape({-1});
+  for (int64_t offset : {1, 5}) {
+    const Tensor part = slice(y, 0, offset, offset + kRows * kColumns);
+    copy_(part, flat);
+    EXPECT_TRUE(same_bits(part, flat)) << offset;
+    EXPECT_EQ(select(y, 0, 0).item(), -1);
+    EXPECT_EQ(select(y, 0, offset + kRows * kColumns).item(), -1);
+  }
+}
+
+TEST_P(Streams, Transposed) {
+  const Tensor y = clone(transpose(x_, 0, 1));
+  for (int64_t row : {int64_t{0}, int64_t{31}, int64_t{32}, int64_t{517}, kColumns - 1}) {
+    EXPECT_TRUE(same_bits(select(y, 0, row), select(x_, 1, row))) << row;
+  }
+  EXPECT_TRUE(same_bits(clone(transpose(y, 0, 1)), x_));
+}
+
+TEST_P(Streams, Dropout) {
+  Generator whole(3), again(3);
+  const Tensor y = dropout(x_, 0.25, true, whole);
+  const Tensor mask = dropout(ones_like(x_), 0.25, true, again);
+  EXPECT_TRUE(same_bits(y, where(mask > 0.0, x_ * (1 / 0.75), 0.0)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Core, Streams, testing::Values(DType::f32, DType::f64),
+                         [](const auto& instance) { return std::string(name(instance.param)); });
+
+}  // namespace
+}  // namespace adjoint
