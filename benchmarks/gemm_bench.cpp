@@ -1,5 +1,6 @@
 // Matrix products in f32: squares, and the shapes of a small GPT (768 tokens, width 128).
 // ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
+#include <adjoint/core/device_info.h>
 #include <adjoint/core/parallel.h>
 #include <benchmark/benchmark.h>
 
@@ -49,6 +50,17 @@ const Shape kShapes[] = {
     {4, 768, 768, "NT"},
     {8, 768, 768, "NT"},
     {1, 768, 768, "NN"},
+    // GPT-2 124M at 256 tokens: forward, dx, dw.
+    {256, 2304, 768, "NT"},
+    {256, 768, 768, "NT"},
+    {256, 3072, 768, "NT"},
+    {256, 768, 3072, "NT"},
+    {256, 768, 2304, "NN"},
+    {256, 768, 3072, "NN"},
+    {256, 3072, 768, "NN"},
+    {2304, 768, 256, "TN"},
+    {3072, 768, 256, "TN"},
+    {768, 3072, 256, "TN"},
 };
 
 void* acquire(size_t bytes) {
@@ -85,7 +97,7 @@ void product(benchmark::State& state, const Shape& s) {
                          {0, 0, s.m * s.k},
                          {0, 0, s.k * s.n},
                          {0, 0, s.m * s.n}};
-  const Exec exec{detail::parallel_for, acquire, release, num_threads()};
+  const Exec exec{detail::parallel_for, acquire, release, num_threads(), l2_cache_bytes()};
   for (auto _ : state) {
     kernels().gemm.f32(exec, gemm);
     benchmark::ClobberMemory();

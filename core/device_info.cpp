@@ -1,5 +1,6 @@
 #include <adjoint/core/device_info.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +61,17 @@ int available_processors() {
   const double quota = cgroup_quota();
   if (quota > 0) count = std::min(count, std::max(1, static_cast<int>(std::ceil(quota))));
   return count;
+}
+
+int64_t l2_cache_bytes() {
+  static const int64_t bytes = [] {
+    int64_t told = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return told > 0 ? told : int64_t{512} << 10;
+  }();
+  return bytes;
 }
 
 std::string instruction_set() { return kernels::isa_name(); }

@@ -22,6 +22,10 @@ struct Exec {
   // The threads that parallel_for may use: for choosing tile shapes whose choice leaves the bits
   // alone (rows and columns of a product), never the order of a sum.
   int threads;
+
+  // The second-level cache of one core, for choosing how much of C to work on at a time; like
+  // `threads`, never for the order of a sum.
+  int64_t l2_bytes;
 };
 
 }  // namespace adjoint::kernels

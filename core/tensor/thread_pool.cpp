@@ -231,8 +231,9 @@ KernelScope::~KernelScope() {
 }
 
 KernelScope::operator const kernels::Exec&() const {
-  // Four times the same constants but for `threads`, which may change between two calls.
-  static thread_local kernels::Exec exec{&detail::parallel_for, &acquire, &release, 1};
+  // The same constants but for `threads`, which may change between two calls.
+  static thread_local kernels::Exec exec{&detail::parallel_for, &acquire, &release, 1,
+                                         l2_cache_bytes()};
   exec.threads = inside ? 1 : num_threads();
   return exec;
 }

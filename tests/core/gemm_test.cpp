@@ -37,9 +37,10 @@ void threaded(int64_t tasks, Body body, void* context) {
   for (std::thread& thread : threads) thread.join();
 }
 
-const Exec kSerial{serial, acquire, release, 1};
-const Exec kReversed{reversed, acquire, release, 2};
-const Exec kThreaded{threaded, acquire, release, 7};
+// Results must not depend on the size of a cache either.
+const Exec kSerial{serial, acquire, release, 1, 1 << 20};
+const Exec kReversed{reversed, acquire, release, 2, 1 << 16};
+const Exec kThreaded{threaded, acquire, release, 7, 1 << 18};
 
 std::vector<std::string> isas() {
   int count = 0;
@@ -241,6 +242,18 @@ TEST(Gemm, Epilogues) {
           check_both(isa, c);
         }
       }
+    }
+  }
+}
+
+// Either side stays while the other flows by; and both sides too large for that.
+TEST(Gemm, EveryWayThrough) {
+  const int64_t sizes[][3] = {{60, 500, 800}, {500, 60, 800}, {250, 600, 90}, {300, 280, 400}};
+  for (const std::string& isa : isas()) {
+    for (const auto& s : sizes) {
+      check_both(isa, {s[0], s[1], s[2]});
+      check_both(isa, {s[0], s[1], s[2], Layout::transposed, Layout::transposed});
+      check_both(isa, {s[0], s[1], s[2], Layout::spread, Layout::reversed});
     }
   }
 }
