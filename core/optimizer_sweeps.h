@@ -1,13 +1,16 @@
-// Updates of a parameter in one pass over memory: the arithmetic of <adjoint/optim/optimizer.h>.
+// Updates of parameters in one pass over memory: the arithmetic of <adjoint/optim/optimizer.h>.
+// All parameters of a call are one job for the threads.
 //
-// Never recorded; the parameter's version changes. ShapeError or DTypeError unless all tensors have
-// the parameter's shape and dtype (f32 or f64). The parameter and the moments must be contiguous;
-// a gradient may have any layout.
+// Never recorded; the parameters' versions change. ShapeError or DTypeError unless all tensors of
+// an update have the parameter's shape and dtype (f32 or f64), before anything is changed. The
+// parameter and the moments must be contiguous; a gradient may have any layout. The tensors that
+// an update refers to must outlive the call, and each parameter be in one update only.
 #pragma once
 
 #include <adjoint/core/tensor.h>
 
 #include <cstdint>
+#include <span>
 
 namespace adjoint {
 
@@ -20,9 +23,13 @@ struct SgdSweep {
   bool nesterov = false;
   bool first_step = false;  // the momentum buffer becomes the gradient
 };
-// `momentum_buffer` is undefined where momentum is 0.
-void sgd_sweep(const Tensor& parameter, const Tensor& gradient, const Tensor& momentum_buffer,
-               const SgdSweep& options);
+struct SgdUpdate {
+  const Tensor& parameter;
+  const Tensor& gradient;
+  const Tensor& momentum_buffer;  // undefined where momentum is 0
+  SgdSweep options;
+};
+void sgd_sweep(std::span<const SgdUpdate> updates);
 
 struct AdamSweep {
   double lr = 0;
@@ -34,12 +41,18 @@ struct AdamSweep {
   double gradient_scale = 1;
   bool decoupled_decay = false;  // AdamW
 };
-// `v_max` is undefined without amsgrad.
-void adam_sweep(const Tensor& parameter, const Tensor& gradient, const Tensor& m, const Tensor& v,
-                const Tensor& v_max, const AdamSweep& options);
+struct AdamUpdate {
+  const Tensor& parameter;
+  const Tensor& gradient;
+  const Tensor& m;
+  const Tensor& v;
+  const Tensor& v_max;  // undefined without amsgrad
+  AdamSweep options;
+};
+void adam_sweep(std::span<const AdamUpdate> updates);
 
-// The sum of the squares of all elements, in f64 and in a fixed order. DTypeError unless f32 or
-// f64.
-double sum_of_squares(const Tensor& x);
+// The sum of the squares of all elements of all tensors, in f64 and in a fixed order. DTypeError
+// unless each is f32 or f64.
+double sum_of_squares(std::span<const Tensor> tensors);
 
 }  // namespace adjoint

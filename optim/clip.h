@@ -2,6 +2,7 @@
 #pragma once
 
 #include <adjoint/core/slot.h>
+#include <adjoint/optim/optimizer.h>
 
 #include <vector>
 
@@ -17,6 +18,10 @@ double grad_norm(const std::vector<NamedSlot>& slots);
 // without scaling (PyTorch would multiply every gradient by NaN). ConfigError unless max_norm > 0.
 double clip_grad_norm_(const std::vector<NamedSlot>& slots, double max_norm,
                        bool error_if_nonfinite = false);
+
+// The same for the gradients of an optimizer, without a pass over memory: its next step multiplies
+// them by the factor as it reads them; they themselves stay as they are.
+double clip_grad_norm_(Optimizer& optimizer, double max_norm, bool error_if_nonfinite = false);
 
 // Cuts every element to [-clip_value, clip_value] and returns the norm before.
 double clip_grad_value_(const std::vector<NamedSlot>& slots, double clip_value);

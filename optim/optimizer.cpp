@@ -45,6 +45,8 @@ Tensor& moment(Tensor& tensor, const Tensor& parameter) {
   return tensor;
 }
 
+const Tensor kNone;
+
 template <class Options>
 AdamSweep adam_sweep_of(const Options& o, int64_t step, double gradient_scale, bool decoupled) {
   return {.lr = o.lr,
@@ -55,6 +57,17 @@ AdamSweep adam_sweep_of(const Options& o, int64_t step, double gradient_scale, b
           .step = step,
           .gradient_scale = gradient_scale,
           .decoupled_decay = decoupled};
+}
+
+template <class Moments>
+AdamUpdate adam_update(const Tensor& parameter, const Tensor& gradient, Moments& moments,
+                       bool amsgrad, const AdamSweep& options) {
+  return {parameter,
+          gradient,
+          moment(moments[0], parameter),
+          moment(moments[1], parameter),
+          amsgrad ? moment(moments[2], parameter) : kNone,
+          options};
 }
 
 }  // namespace
@@ -81,16 +94,21 @@ void Optimizer::add_group(std::vector<NamedSlot> slots) {
 void Optimizer::step() {
   const NoGrad guard;
   const double scale = std::exchange(gradient_scale_, 1.0);
+  size_t count = 0;
+  for (const Group& group : groups_) count += group.slots.size();
+  std::vector<Update> updates;
+  updates.reserve(count);
   for (size_t g = 0; g < groups_.size(); ++g) {
     Group& group = groups_[g];
     for (size_t i = 0; i < group.slots.size(); ++i) {
       const Tensor& parameter = group.slots[i].slot->stored();
-      const Tensor gradient = parameter.grad();
+      Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
-      ++group.memory[i].step;
-      update(g, parameter, gradient, group.memory[i], scale);
+      updates.push_back({g, parameter, std::move(gradient), group.memory[i]});
     }
   }
+  update(updates, scale);
+  for (const Update& u : updates) ++u.memory.step;
 }
 
 void Optimizer::zero_grad() {
@@ -219,20 +237,26 @@ Optimizer::MomentNames Sgd::moment_names(size_t group) const {
   return {{"momentum_buffer"}, group_options(group).momentum != 0 ? 1 : 0};
 }
 
-void Sgd::update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-                 double gradient_scale) {
-  const SgdOptions& o = group_options(group);
-  Tensor& buffer = memory.moments[0];
-  const bool first = !buffer.defined();
-  if (o.momentum != 0) moment(buffer, parameter);
-  sgd_sweep(parameter, gradient, o.momentum != 0 ? buffer : Tensor(),
-            {.lr = o.lr,
-             .momentum = o.momentum,
-             .dampening = o.dampening,
-             .weight_decay = o.weight_decay,
-             .gradient_scale = gradient_scale,
-             .nesterov = o.nesterov,
-             .first_step = first});
+void Sgd::update(std::span<const Update> updates, double gradient_scale) {
+  std::vector<SgdUpdate> sweeps;
+  sweeps.reserve(updates.size());
+  for (const Update& u : updates) {
+    const SgdOptions& o = group_options(u.group);
+    Tensor& buffer = u.memory.moments[0];
+    const bool first = !buffer.defined();
+    if (o.momentum != 0) moment(buffer, u.parameter);
+    sweeps.push_back({u.parameter,
+                      u.gradient,
+                      o.momentum != 0 ? buffer : kNone,
+                      {.lr = o.lr,
+                       .momentum = o.momentum,
+                       .dampening = o.dampening,
+                       .weight_decay = o.weight_decay,
+                       .gradient_scale = gradient_scale,
+                       .nesterov = o.nesterov,
+                       .first_step = first}});
+  }
+  sgd_sweep(sweeps);
 }
 
 // --- Adam and AdamW ---
@@ -248,13 +272,15 @@ Optimizer::MomentNames Adam::moment_names(size_t group) const {
   return {{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, group_options(group).amsgrad ? 3 : 2};
 }
 
-void Adam::update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-                  double gradient_scale) {
-  const AdamOptions& o = group_options(group);
-  adam_sweep(parameter, gradient, moment(memory.moments[0], parameter),
-             moment(memory.moments[1], parameter),
-             o.amsgrad ? moment(memory.moments[2], parameter) : Tensor(),
-             adam_sweep_of(o, memory.step, gradient_scale, false));
+void Adam::update(std::span<const Update> updates, double gradient_scale) {
+  std::vector<AdamUpdate> sweeps;
+  sweeps.reserve(updates.size());
+  for (const Update& u : updates) {
+    const AdamOptions& o = group_options(u.group);
+    sweeps.push_back(adam_update(u.parameter, u.gradient, u.memory.moments, o.amsgrad,
+                                 adam_sweep_of(o, u.memory.step + 1, gradient_scale, false)));
+  }
+  adam_sweep(sweeps);
 }
 
 AdamW::AdamW(std::vector<NamedSlot> slots, const AdamWOptions& options)
@@ -268,13 +294,15 @@ Optimizer::MomentNames AdamW::moment_names(size_t group) const {
   return {{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, group_options(group).amsgrad ? 3 : 2};
 }
 
-void AdamW::update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-                   double gradient_scale) {
-  const AdamWOptions& o = group_options(group);
-  adam_sweep(parameter, gradient, moment(memory.moments[0], parameter),
-             moment(memory.moments[1], parameter),
-             o.amsgrad ? moment(memory.moments[2], parameter) : Tensor(),
-             adam_sweep_of(o, memory.step, gradient_scale, true));
+void AdamW::update(std::span<const Update> updates, double gradient_scale) {
+  std::vector<AdamUpdate> sweeps;
+  sweeps.reserve(updates.size());
+  for (const Update& u : updates) {
+    const AdamWOptions& o = group_options(u.group);
+    sweeps.push_back(adam_update(u.parameter, u.gradient, u.memory.moments, o.amsgrad,
+                                 adam_sweep_of(o, u.memory.step + 1, gradient_scale, true)));
+  }
+  adam_sweep(sweeps);
 }
 
 std::pair<std::vector<NamedSlot>, std::vector<NamedSlot>> split_by_dimension(

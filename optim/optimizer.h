@@ -3,7 +3,7 @@
 //   optim::AdamW optimizer({{.slots = matrices, .options = {.lr = 1e-3, .weight_decay = 0.1}},
 //                           {.slots = vectors, .options = {.lr = 1e-3, .weight_decay = 0}}});
 //   loss.backward();
-//   optim::clip_grad_norm_(optimizer.slots(), 1.0);
+//   optim::clip_grad_norm_(optimizer, 1.0);
 //   optimizer.step();
 //   optimizer.zero_grad();
 //
@@ -17,6 +17,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,9 +92,16 @@ class Optimizer {
   void add_group(std::vector<NamedSlot> slots);
   virtual double& group_lr(size_t group) = 0;
   virtual MomentNames moment_names(size_t group) const = 0;
-  // Updates one parameter; memory.step counts this update already.
-  virtual void update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-                      double gradient_scale) = 0;
+  // One parameter with a gradient, and what is remembered of it; memory.step counts the updates
+  // before this one.
+  struct Update {
+    size_t group;
+    const Tensor& parameter;
+    Tensor gradient;
+    Memory& memory;
+  };
+  // Updates all of these, or throws before it changes one.
+  virtual void update(std::span<const Update> updates, double gradient_scale) = 0;
 
  private:
   std::vector<Group> groups_;
@@ -139,8 +147,7 @@ class Sgd final : public OptimizerOf<SgdOptions> {
 
  private:
   MomentNames moment_names(size_t group) const override;
-  void update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-              double gradient_scale) override;
+  void update(std::span<const Update> updates, double gradient_scale) override;
 };
 using SGD = Sgd;
 
@@ -160,8 +167,7 @@ class Adam final : public OptimizerOf<AdamOptions> {
 
  private:
   MomentNames moment_names(size_t group) const override;
-  void update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-              double gradient_scale) override;
+  void update(std::span<const Update> updates, double gradient_scale) override;
 };
 
 // Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), as
@@ -180,8 +186,7 @@ class AdamW final : public OptimizerOf<AdamWOptions> {
 
  private:
   MomentNames moment_names(size_t group) const override;
-  void update(size_t group, const Tensor& parameter, const Tensor& gradient, Memory& memory,
-              double gradient_scale) override;
+  void update(std::span<const Update> updates, double gradient_scale) override;
 };
 
 // Splits parameters for weight decay as nanoGPT does: two or more dimensions decay, the others do

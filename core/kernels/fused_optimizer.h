@@ -34,14 +34,22 @@ struct AdamArgs {
   double eps, gradient_scale;
 };
 
+template <class T>
+struct SquaresArgs {
+  int64_t n;
+  const T* x;
+  double sum;  // the result
+};
+
+// Each takes `count` spans in one job: many small parameters cost no more than one large one.
 struct FusedOptimizerTable {
-  void (*sgd_f32)(const Exec&, const SgdArgs<float>&);
-  void (*sgd_f64)(const Exec&, const SgdArgs<double>&);
-  void (*adam_f32)(const Exec&, const AdamArgs<float>&);
-  void (*adam_f64)(const Exec&, const AdamArgs<double>&);
-  // The sum of squares, in f64, by a tree that depends on n only.
-  double (*sum_of_squares_f32)(const Exec&, const float* x, int64_t n);
-  double (*sum_of_squares_f64)(const Exec&, const double* x, int64_t n);
+  void (*sgd_f32)(const Exec&, const SgdArgs<float>* spans, int64_t count);
+  void (*sgd_f64)(const Exec&, const SgdArgs<double>* spans, int64_t count);
+  void (*adam_f32)(const Exec&, const AdamArgs<float>* spans, int64_t count);
+  void (*adam_f64)(const Exec&, const AdamArgs<double>* spans, int64_t count);
+  // The sum of squares of each span, in f64, by a tree that depends on its n only.
+  void (*sum_of_squares_f32)(const Exec&, SquaresArgs<float>* spans, int64_t count);
+  void (*sum_of_squares_f64)(const Exec&, SquaresArgs<double>* spans, int64_t count);
 };
 
 }  // namespace adjoint::kernels

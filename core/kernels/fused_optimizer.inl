@@ -7,52 +7,97 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// Calls f(i, lanes) for the vectors of [0, n), on several threads.
-template <class T, class F>
-void sweep(const Exec& exec, int64_t n, const F& f) {
-  parallel_tasks(exec, ceil_div(n, kGrain), [&](int64_t task) {
-    const int64_t from = task * kGrain;
-    for_vectors<Vec<T>::size>(min_of(kGrain, n - from),
-                              [&](int64_t j, int lanes) { f(from + j, lanes); });
+// Calls f(span, from, n) for pieces of spans that lie end to end, cut without regard to where one
+// ends: the work of a task is the same however many spans it is in. size(span) is a span's part of
+// the whole, `piece` what a task does of it.
+template <class Args, class Size, class F>
+void for_pieces(const Exec& exec, Args* spans, int64_t count, int64_t piece, const Size& size,
+                const F& f) {
+  auto* starts = static_cast<int64_t*>(exec.acquire(static_cast<size_t>(count + 1) * 8));
+  starts[0] = 0;
+  for (int64_t i = 0; i < count; ++i) starts[i + 1] = starts[i] + size(spans[i]);
+  const int64_t total = starts[count];
+  parallel_tasks(exec, ceil_div(total, piece), [&](int64_t task) {
+    int64_t from = task * piece;
+    const int64_t to = min_of(total, from + piece);
+    int64_t i = 0;  // the last span that starts at or before `from`
+    for (int64_t end = count; end - i > 1;) {
+      const int64_t middle = i + (end - i) / 2;
+      (starts[middle] <= from ? i : end) = middle;
+    }
+    for (; from < to; ++i) {
+      const int64_t n = min_of(to, starts[i + 1]) - from;
+      if (n > 0) f(spans[i], from - starts[i], n);
+      from += n;
+    }
+  });
+  exec.release(starts);
+}
+
+// Calls update(span)(at, lanes) for all vectors of all spans.
+template <class T, class Args, class Update>
+void sweep(const Exec& exec, const Args* spans, int64_t count, const Update& update) {
+  for_pieces(
+      exec, spans, count, kGrain, [](const Args& a) { return a.n; },
+      [&](const Args& a, int64_t from, int64_t n) {
+        const auto step = update(a);
+        for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) { step(from + j, lanes); });
+      });
+}
+
+// Hardware fetches ahead within a page of 4 KiB only, and a sweep is at the beginning of another
+// one of four arrays every quarter of a page.
+template <class T>
+ADJOINT_INLINE void fetch_ahead(const T* p) {
+  if constexpr (Vec<T>::size > 1) __builtin_prefetch(reinterpret_cast<const char*>(p) + 1024, 0);
+}
+
+template <class T>
+void sgd(const Exec& exec, const SgdArgs<T>* spans, int64_t count) {
+  using V = Vec<T>;
+  sweep<T>(exec, spans, count, [](const SgdArgs<T>& a) {
+    const V lr = a.lr, momentum = a.momentum, keep = 1 - a.dampening, decay = a.weight_decay;
+    const V scale = a.gradient_scale;
+    return [=](int64_t i, int lanes) {
+      fetch_ahead(a.p + i);
+      fetch_ahead(a.g + i);
+      const V p = load(a.p + i, lanes);
+      V g = fma(decay, p, load(a.g + i, lanes) * scale);
+      if (a.momentum_buffer != nullptr) {
+        V m = a.first_step ? g : fma(momentum, load(a.momentum_buffer + i, lanes), keep * g);
+        store(m, a.momentum_buffer + i, lanes);
+        g = a.nesterov ? fma(momentum, m, g) : m;
+      }
+      store(fnma(lr, g, p), a.p + i, lanes);
+    };
   });
 }
 
 template <class T>
-void sgd(const Exec& exec, const SgdArgs<T>& a) {
+void adam(const Exec& exec, const AdamArgs<T>* spans, int64_t count) {
   using V = Vec<T>;
-  const V lr = a.lr, momentum = a.momentum, keep = 1 - a.dampening, decay = a.weight_decay;
-  const V scale = a.gradient_scale;
-  sweep<T>(exec, a.n, [&](int64_t i, int lanes) {
-    const V p = V::load_n(a.p + i, lanes);
-    V g = fma(decay, p, V::load_n(a.g + i, lanes) * scale);
-    if (a.momentum_buffer != nullptr) {
-      V m = a.first_step ? g : fma(momentum, V::load_n(a.momentum_buffer + i, lanes), keep * g);
-      m.store_n(a.momentum_buffer + i, lanes);
-      g = a.nesterov ? fma(momentum, m, g) : m;
-    }
-    fnma(lr, g, p).store_n(a.p + i, lanes);
-  });
-}
-
-template <class T>
-void adam(const Exec& exec, const AdamArgs<T>& a) {
-  using V = Vec<T>;
-  const V decay = a.decay, l2 = a.l2, step_size = a.step_size, v_scale = a.v_scale, eps = a.eps;
-  const V beta2 = a.beta2, rest1 = 1 - a.beta1, rest2 = 1 - a.beta2, scale = a.gradient_scale;
-  sweep<T>(exec, a.n, [&](int64_t i, int lanes) {
-    V p = V::load_n(a.p + i, lanes);
-    const V g = fma(l2, p, V::load_n(a.g + i, lanes) * scale);
-    p *= decay;
-    V m = V::load_n(a.m + i, lanes), v = V::load_n(a.v + i, lanes);
-    m = fma(rest1, g - m, m);
-    v = fma(beta2, v, rest2 * g * g);
-    m.store_n(a.m + i, lanes);
-    v.store_n(a.v + i, lanes);
-    if (a.v_max != nullptr) {
-      v = maximum(v, V::load_n(a.v_max + i, lanes));
-      v.store_n(a.v_max + i, lanes);
-    }
-    fnma(step_size, m / fma(sqrt(v), v_scale, eps), p).store_n(a.p + i, lanes);
+  sweep<T>(exec, spans, count, [](const AdamArgs<T>& a) {
+    const V decay = a.decay, l2 = a.l2, step_size = a.step_size, v_scale = a.v_scale, eps = a.eps;
+    const V beta2 = a.beta2, rest1 = 1 - a.beta1, rest2 = 1 - a.beta2, scale = a.gradient_scale;
+    return [=](int64_t i, int lanes) {
+      fetch_ahead(a.p + i);
+      fetch_ahead(a.g + i);
+      fetch_ahead(a.m + i);
+      fetch_ahead(a.v + i);
+      V p = load(a.p + i, lanes);
+      const V g = fma(l2, p, load(a.g + i, lanes) * scale);
+      p *= decay;
+      V m = load(a.m + i, lanes), v = load(a.v + i, lanes);
+      m = fma(rest1, g - m, m);
+      v = fma(beta2, v, rest2 * g * g);
+      store(m, a.m + i, lanes);
+      store(v, a.v + i, lanes);
+      if (a.v_max != nullptr) {
+        v = maximum(v, load(a.v_max + i, lanes));
+        store(v, a.v_max + i, lanes);
+      }
+      store(fnma(step_size, m / fma(sqrt(v), v_scale, eps), p), a.p + i, lanes);
+    };
   });
 }
 
@@ -69,34 +114,53 @@ struct Eight<double> {
   typedef Wide type;
 };
 
+// Blocks of fixed size, each with eight running sums; the blocks' sums are added pairwise.
+constexpr int64_t kSpan = 8192;
+
 template <class T>
-double sum_of_squares(const Exec& exec, const T* x, int64_t n) {
-  // Blocks of fixed size, each with eight running sums; the blocks' sums are added pairwise.
-  constexpr int64_t kSpan = 8192;
+double squares_of_block(const T* x, int64_t count) {
   using Narrow = typename Eight<T>::type;
-  const int64_t blocks = ceil_div(n, kSpan);
-  if (blocks == 0) return 0;
-  auto* sums = static_cast<double*>(exec.acquire(static_cast<size_t>(blocks) * sizeof(double)));
-  parallel_tasks(exec, blocks, [&](int64_t block) {
-    const T* from = x + block * kSpan;
-    const int64_t count = min_of(kSpan, n - block * kSpan);
-    Wide sum = {};
-    int64_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-      Narrow narrow;
-      __builtin_memcpy(&narrow, from + i, sizeof(narrow));
-      const Wide wide = __builtin_convertvector(narrow, Wide);
-      sum += wide * wide;
-    }
-    for (; i < count; ++i) sum[i % 8] += static_cast<double>(from[i]) * from[i];
-    sums[block] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-  });
-  for (int64_t width = 1; width < blocks; width *= 2) {
-    for (int64_t i = 0; i + width < blocks; i += 2 * width) sums[i] += sums[i + width];
+  Wide sum = {};
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    Narrow narrow;
+    __builtin_memcpy(&narrow, x + i, sizeof(narrow));
+    const Wide wide = __builtin_convertvector(narrow, Wide);
+    sum += wide * wide;
   }
-  const double total = sums[0];
+  for (; i < count; ++i) sum[i % 8] += static_cast<double>(x[i]) * x[i];
+  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+template <class T>
+void sum_of_squares(const Exec& exec, SquaresArgs<T>* spans, int64_t count) {
+  const auto blocks_of = [](const SquaresArgs<T>& a) { return ceil_div(a.n, kSpan); };
+  int64_t blocks = 0;
+  for (int64_t i = 0; i < count; ++i) blocks += blocks_of(spans[i]);
+  auto* sums = static_cast<double*>(exec.acquire(static_cast<size_t>(max_of(1, blocks)) * 8));
+  // Where each span's blocks begin, by its place: `sum` holds it until the sum is known.
+  int64_t first = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    spans[i].sum = static_cast<double>(first);
+    first += blocks_of(spans[i]);
+  }
+  constexpr int64_t kBlocks = 2;  // of a task
+  for_pieces(exec, spans, count, kBlocks, blocks_of,
+             [&](const SquaresArgs<T>& a, int64_t from, int64_t n) {
+               for (int64_t b = from; b < from + n; ++b) {
+                 sums[static_cast<int64_t>(a.sum) + b] =
+                     squares_of_block(a.x + b * kSpan, min_of(kSpan, a.n - b * kSpan));
+               }
+             });
+  for (int64_t i = 0; i < count; ++i) {
+    double* s = sums + static_cast<int64_t>(spans[i].sum);
+    const int64_t n = blocks_of(spans[i]);
+    for (int64_t width = 1; width < n; width *= 2) {
+      for (int64_t b = 0; b + width < n; b += 2 * width) s[b] += s[b + width];
+    }
+    spans[i].sum = n == 0 ? 0 : s[0];
+  }
   exec.release(sums);
-  return total;
 }
 
 }  // namespace

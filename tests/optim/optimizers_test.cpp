@@ -1,6 +1,8 @@
 // Optimizers against PyTorch's trajectories (tests/golden/optimizers.py), state, groups, clipping.
 #include <adjoint/core/error.h>
+#include <adjoint/core/memory.h>
 #include <adjoint/core/ops.h>
+#include <adjoint/core/parallel.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/optim/clip.h>
 #include <adjoint/optim/optimizer.h>
@@ -171,6 +173,78 @@ TEST(Optimizer, AStepIsNoticedByTheGraph) {
   EXPECT_THROW(loss.backward(), AutogradError);
 }
 
+// --- many parameters at once ---
+
+std::vector<NamedSlot> many(DType dtype = DType::f32) {
+  std::vector<NamedSlot> slots;
+  int64_t seed = 0;
+  for (const int64_t n : {3, 0, 40000, 1, 16384, 17, 70001, 2}) {
+    Generator generator(static_cast<uint64_t>(++seed));
+    slots.push_back(slot("p" + std::to_string(seed), randn({n}, dtype, generator)));
+    slots.back().slot->set_grad(randn({n}, dtype, generator));
+  }
+  return slots;
+}
+
+// All together as each by itself: pieces of the work begin and end inside of parameters.
+TEST(Optimizer, ManyParametersAreOneJob) {
+  for (const char* name : {"sgd_nesterov", "adam_amsgrad", "adamw"}) {
+    const std::vector<NamedSlot> together = many(), alone = many();
+    const auto optimizer = make(name, together);
+    for (int step = 0; step < 3; ++step) optimizer->step();
+    for (size_t i = 0; i < alone.size(); ++i) {
+      const auto one = make(name, {alone[i]});
+      for (int step = 0; step < 3; ++step) one->step();
+      EXPECT_EQ(together[i].slot->stored().to_vector<float>(),
+                alone[i].slot->stored().to_vector<float>())
+          << name << ", " << alone[i].name;
+    }
+  }
+}
+
+TEST(Optimizer, ThreadsDoNotChangeBits) {
+  const int before = num_threads();
+  std::vector<std::vector<float>> first;
+  for (const int threads : {1, 2, 3, 4}) {
+    set_num_threads(threads);
+    const std::vector<NamedSlot> slots = many();
+    AdamW optimizer(slots);
+    clip_grad_norm_(optimizer, 1.0);
+    optimizer.step();
+    std::vector<std::vector<float>> now;
+    for (const NamedSlot& s : slots) now.push_back(s.slot->stored().to_vector<float>());
+    if (first.empty()) first = now;
+    EXPECT_EQ(now, first) << threads << " threads";
+  }
+  set_num_threads(before);
+}
+
+// An update that does not fit is found before any parameter changes.
+TEST(Optimizer, AllOrNothing) {
+  const NamedSlot a = slot("a", ones({2})), b = slot("b", ones({2, 2}));
+  AdamW optimizer({a, b}, {.lr = 1});
+  a.slot->set_grad(ones({2}));
+  b.slot->set_grad(ones({2, 2}));
+  optimizer.step();
+  const std::vector<float> before = a.slot->stored().to_vector<float>();
+  b.slot->replace(ones({3}));
+  b.slot->set_grad(ones({3}));
+  EXPECT_THROW(optimizer.step(), ShapeError);
+  EXPECT_EQ(a.slot->stored().to_vector<float>(), before);
+  EXPECT_EQ(optimizer.state().counts["step.a"], 1);
+}
+
+TEST(Optimizer, AStepTakesNoMemory) {
+  const std::vector<NamedSlot> slots = many();
+  AdamW optimizer(slots);
+  optimizer.step();  // makes the moments
+  reset_peak_memory();
+  const int64_t before = memory_stats().current;
+  clip_grad_norm_(optimizer, 1.0);
+  optimizer.step();
+  EXPECT_LE(memory_stats().peak - before, 128 << 10);  // a copy of a gradient would be more
+}
+
 TEST(Optimizer, Errors) {
   const NamedSlot a = slot("a", ones({2}));
   EXPECT_THROW(SGD({a}, {.lr = -1}), ConfigError);
@@ -214,6 +288,36 @@ TEST(Clip, Norm) {
   EXPECT_NEAR(grad_norm({a, b}), 1, 1e-6);
   EXPECT_NEAR(b.slot->grad().item(), 0.8, 1e-6);
   EXPECT_THROW(clip_grad_norm_({a}, 0), ConfigError);
+}
+
+// The factor goes into the next step, and into that only.
+TEST(Clip, NormInTheNextStep) {
+  const NamedSlot a = slot("a", zeros({2})), b = slot("b", zeros({2}));
+  SGD folded({a}, {.lr = 1}), plain({b}, {.lr = 1});
+  for (const NamedSlot& s : {a, b}) s.slot->set_grad(tensor<float>({3, 4}));
+  EXPECT_DOUBLE_EQ(clip_grad_norm_(folded, 1), 5);
+  EXPECT_EQ(a.slot->grad().to_vector<float>(), (std::vector<float>{3, 4}));
+  folded.step();
+  EXPECT_NEAR(a.slot->stored().to_vector<float>()[0], -0.6, 1e-6);
+  folded.step();
+  EXPECT_NEAR(a.slot->stored().to_vector<float>()[0], -3.6, 1e-6);
+  EXPECT_DOUBLE_EQ(clip_grad_norm_(plain, 10), 5);
+  plain.step();
+  EXPECT_EQ(b.slot->stored().to_vector<float>(), (std::vector<float>{-3, -4}));
+  EXPECT_THROW(clip_grad_norm_(plain, 0), ConfigError);
+  a.slot->set_grad(tensor<float>({3, std::numeric_limits<float>::infinity()}));
+  EXPECT_TRUE(std::isinf(clip_grad_norm_(folded, 1)));
+  EXPECT_THROW(clip_grad_norm_(folded, 1, true), Error);
+}
+
+TEST(Clip, NormOfManyIsThatOfEach) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const std::vector<NamedSlot> slots = many(dtype);
+    double squares = 0;
+    for (const NamedSlot& s : slots) squares += std::pow(grad_norm({s}), 2);
+    EXPECT_NEAR(grad_norm(slots) / std::sqrt(squares), 1, 1e-14);
+  }
+  EXPECT_EQ(grad_norm({}), 0);
 }
 
 TEST(Clip, NonFiniteGradientsAreLeftAlone) {
