@@ -180,6 +180,18 @@ Tensor log_softmax(const Tensor& x, int64_t dim);
 // Ba, Kiros, Hinton 2016, arXiv 1607.06450.
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
+// A residual connection and the norm that follows it: x + residual (of one shape), and
+// layer_norm(x + residual).
+struct SumAndNormalized {
+  Tensor sum, normalized;
+};
+SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
+                                const Shape& normalized_shape, const Tensor& weight = {},
+                                const Tensor& bias = {}, double eps = 1e-5);
+// x / sqrt(mean(x^2) + eps) weight over the last dims, as layer_norm; eps is by default the
+// dtype's epsilon. Zhang, Sennrich 2019, arXiv 1910.07467.
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                std::optional<double> eps = std::nullopt);
 // Zeroes each element with probability p and divides the others by 1 - p; x itself unless training.
 // The mask is a function of the generator's stream and the element's index, not stored.
 Tensor dropout(const Tensor& x, double p = 0.5, bool training = true,
@@ -198,6 +210,18 @@ struct CrossEntropyOptions {
 // without the class dimension. The mean is over targets that are not ignored.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options = {});
+struct LinearCrossEntropyOptions {
+  Reduction reduction = Reduction::mean;
+  int64_t ignore_index = -100;
+  double label_smoothing = 0.0;
+  int64_t chunk_rows = 0;  // rows of logits at a time; 0: about 26 million logits
+};
+// cross_entropy(linear(x, linear_weight, linear_bias), target) without all logits at once: x (...,
+// in), linear_weight (classes, in), linear_bias (classes) or undefined, targets i64 (...). Where
+// there are several chunks and the losses are reduced, gradients are computed with the loss.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const Tensor& target,
+                            const Tensor& linear_bias = {},
+                            const LinearCrossEntropyOptions& options = {});
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 struct AttentionOptions {
   Tensor mask = {};  // broadcasts to (..., L, S): bool (true takes part) or floating (added)

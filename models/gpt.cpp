@@ -145,8 +145,8 @@ GptBlock::GptBlock(const GptConfig& config)
       mlp(config) {}
 
 Tensor GptBlock::forward(const Tensor& x, const KvCache::Layer* cache, int64_t past) const {
-  const Tensor y = x + attn(ln_1(x), cache, past);
-  return y + mlp(ln_2(y));
+  const auto [y, normalized] = ln_2.add(x, attn(ln_1(x), cache, past));
+  return y + mlp(normalized);
 }
 
 void GptBlock::members(nn::Visitor& v) {
@@ -227,8 +227,12 @@ std::string Gpt::describe() const {
 Tensor Gpt::forward(const Tensor& ids) const { return lm_head(transformer(ids)); }
 
 Tensor Gpt::loss(const Tensor& ids, const Tensor& targets) const {
-  const Tensor logits = (*this)(ids);
-  return cross_entropy(logits.reshape({-1, config_.vocab_size}), targets.reshape({-1}));
+  if (hooked() || lm_head.hooked()) {  // somebody wants to see the logits
+    const Tensor logits = (*this)(ids);
+    return cross_entropy(logits.reshape({-1, config_.vocab_size}), targets.reshape({-1}));
+  }
+  const Tensor hidden = within([&] { return transformer(ids); });  // (B, T, n_embd)
+  return linear_cross_entropy(hidden, lm_head.weight, targets);
 }
 
 KvCache Gpt::make_cache(int64_t batch) const {

@@ -116,7 +116,8 @@ class Gpt : public nn::Module<Gpt> {
 
   // ids (B, T), i64, T <= block_size -> logits (B, T, vocab_size).
   Tensor forward(const Tensor& ids) const;
-  // The mean over all targets (B, T) of -log p(target), in nats.
+  // The mean over all targets (B, T) of -log p(target), in nats. All logits at once exist only
+  // where hooks or an observer want to see them.
   Tensor loss(const Tensor& ids, const Tensor& targets) const;
 
   // A cache for `batch` texts side by side, empty.

@@ -98,6 +98,9 @@ class ModuleBase {
   // Called by operator(), in the order of registration. The handles remove them.
   HookHandle register_forward_pre_hook(ForwardPreHook hook);
   HookHandle register_forward_hook(ForwardHook hook);
+  // Whether somebody sees calls: hooks of this module, or an observer. What computes a module's
+  // result by a shorter way must call it then.
+  bool hooked() const;
 
  protected:
   ModuleBase() = default;
@@ -121,7 +124,6 @@ class ModuleBase {
     }
     tied();
   }
-  bool hooked() const;
   void before_forward(std::vector<Tensor>& inputs) const;
   void after_forward(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
   [[noreturn]] void fail_type() const;
@@ -274,6 +276,18 @@ class Module : public ModuleBase {
     } else {
       static_assert(detail::kHasForward<Self, Args...>,
                     "a module's forward must be public and const and take these arguments");
+    }
+  }
+  // Runs f, a way through this module's members other than forward: what it throws names the
+  // module's path. Hooks of this module do not see it.
+  template <class F>
+  auto within(F&& f) const {
+    const detail::CallScope scope(*this);
+    try {
+      before_call(typeid(Self));
+      return f();
+    } catch (...) {
+      scope.rethrow();
     }
   }
   template <class S = Self>

@@ -1,7 +1,10 @@
 // Layers that normalise.
 #pragma once
 
+#include <adjoint/core/ops.h>
 #include <adjoint/nn/module.h>
+
+#include <optional>
 
 namespace adjoint::nn {
 
@@ -20,6 +23,9 @@ class LayerNorm : public Module<LayerNorm> {
       : LayerNorm(Shape{size}, options) {}
 
   Tensor forward(const Tensor& x) const;
+  // A residual connection in front: x + residual, and what this module makes of it, in one pass
+  // over memory where no hook or observer sees this module's calls.
+  SumAndNormalized add(const Tensor& x, const Tensor& residual) const;
   void members(Visitor& v) override;
   std::string describe() const override;
 
@@ -28,6 +34,30 @@ class LayerNorm : public Module<LayerNorm> {
  private:
   Shape normalized_shape_;
   double eps_;
+};
+
+struct RmsNormOptions {
+  std::optional<double> eps = std::nullopt;  // the dtype's epsilon
+  bool elementwise_affine = true;            // has a weight
+};
+
+// Divides by the root mean square over the last dimensions, which have normalized_shape. Starts
+// with weight 1. Zhang, Sennrich 2019, arXiv 1910.07467.
+class RMSNorm : public Module<RMSNorm> {
+ public:
+  explicit RMSNorm(const Shape& normalized_shape, const RmsNormOptions& options = {});
+  explicit RMSNorm(int64_t size, const RmsNormOptions& options = {})
+      : RMSNorm(Shape{size}, options) {}
+
+  Tensor forward(const Tensor& x) const;
+  void members(Visitor& v) override;
+  std::string describe() const override;
+
+  Parameter weight;  // normalized_shape, or undefined
+
+ private:
+  Shape normalized_shape_;
+  std::optional<double> eps_;
 };
 
 }  // namespace adjoint::nn

@@ -49,11 +49,11 @@ Tensor TransformerBlock::feed_forward(const Tensor& x) const {
 Tensor TransformerBlock::forward(const Tensor& x,
                                  const TransformerBlockForwardOptions& options) const {
   if (norm_first_) {
-    const Tensor y = x + attend(norm1(x), options);
-    return y + feed_forward(norm2(y));
+    const auto [y, normalized] = norm2.add(x, attend(norm1(x), options));
+    return y + feed_forward(normalized);
   }
-  const Tensor y = norm1(x + attend(x, options));
-  return norm2(y + feed_forward(y));
+  const Tensor y = norm1.add(x, attend(x, options)).normalized;
+  return norm2.add(y, feed_forward(y)).normalized;
 }
 
 void TransformerBlock::members(Visitor& v) {

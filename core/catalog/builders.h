@@ -90,6 +90,10 @@ TensorFunction zip_reference(F f, DType dtype = DType::f64) {
   };
 }
 
+// A row of numbers, normalised in place.
+void softmax_of(std::vector<double>& row);
+void log_softmax_of(std::vector<double>& row);
+
 // --- functions of inputs ---
 
 template <class F>
@@ -119,6 +123,7 @@ void add_reductions(std::vector<Row>& rows);
 void add_products(std::vector<Row>& rows);
 void add_networks(std::vector<Row>& rows);
 void add_losses(std::vector<Row>& rows);
+void add_attention(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);
 

@@ -3,6 +3,7 @@
 #include <adjoint/core/random.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "core/catalog/builders.h"
@@ -83,6 +84,17 @@ Tensor Array::tensor(DType dtype) const {
   return from_span(std::span<const bool>(truth.get(), data.size()), shape);
 }
 
+void softmax_of(std::vector<double>& row) {
+  double total = 0;
+  for (double& v : row) total += v = std::exp(v);
+  for (double& v : row) v /= total;
+}
+void log_softmax_of(std::vector<double>& row) {
+  double total = 0;
+  for (const double v : row) total += std::exp(v);
+  for (double& v : row) v -= std::log(total);
+}
+
 std::vector<Row> rows() {
   std::vector<Row> all;
   add_arithmetic(all);
@@ -95,6 +107,7 @@ std::vector<Row> rows() {
   add_products(all);
   add_networks(all);
   add_losses(all);
+  add_attention(all);
   add_random(all);
   add_inplace(all);
   return all;

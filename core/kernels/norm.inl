@@ -1,4 +1,4 @@
-// Layer normalisation: each row is read from memory once and stays in the first-level cache.
+// Normalisation of rows: each row is read from memory once and stays in the first-level cache.
 #include "core/kernels/norm.h"
 
 #include "core/kernels/rows.h"
@@ -8,76 +8,149 @@ namespace {
 
 template <class T>
 ADJOINT_INLINE const T* row_of(const void* data, int64_t row, int64_t n) {
-  return static_cast<const T*>(data) + row * n;
+  return data == nullptr ? nullptr : static_cast<const T*>(data) + row * n;
+}
+template <class T>
+ADJOINT_INLINE T* row_of(void* data, int64_t row, int64_t n) {
+  return data == nullptr ? nullptr : static_cast<T*>(data) + row * n;
 }
 
+// Asks for what lies n elements on: the next row, while this one is worked on. Memory would be idle
+// meanwhile, and hardware does not fetch across a page by itself. It need not exist.
 template <class T>
-void layer_norm(const Exec& exec, const LayerNorm& op) {
+ADJOINT_INLINE void fetch(const T* p, int64_t n) {
+  if constexpr (Vec<T>::size > 1) {
+    __builtin_prefetch(
+        reinterpret_cast<const void*>(reinterpret_cast<intptr_t>(p) + n * int64_t{sizeof(T)}));
+  }
+}
+
+// The sum over a row of what step(sum, j, lanes) adds, in four sums: one would wait for each of its
+// additions before the next.
+template <class V, class F>
+ADJOINT_INLINE V sum_along(int64_t n, const F& step) {
+  constexpr int size = V::size;
+  V a = 0, b = 0, c = 0, d = 0;
+  int64_t j = 0;
+  for (; j + 4 * size <= n; j += 4 * size) {
+    step(a, j, size);
+    step(b, j + size, size);
+    step(c, j + 2 * size, size);
+    step(d, j + 3 * size, size);
+  }
+  for (; j + size <= n; j += size) step(a, j, size);
+  if (j < n) step(b, j, static_cast<int>(n - j));
+  return (a + b) + (c + d);
+}
+
+template <class T, bool kCentred>
+ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row) {
   using V = Vec<T>;
   const int64_t n = op.n;
+  const T *x = row_of<T>(op.x, row, n), *residual = row_of<T>(op.residual, row, n);
   const T *weight = static_cast<const T*>(op.weight), *bias = static_cast<const T*>(op.bias);
-  for_each_row(exec, op.rows, n, [&](int64_t row) {
-    const T* x = row_of<T>(op.x, row, n);
-    T* y = static_cast<T*>(op.y) + row * n;
-    V sum = 0;
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) { sum += load(x + j, lanes); });
-    const V mean = reduce_add(sum) / static_cast<T>(n);
-    V squares = 0;
+  const T* const first = x;
+  T* y = row_of<T>(op.y, row, n);
+  if (residual != nullptr) {
+    T* sum = row_of<T>(op.sum, row, n);
     for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      const V c = keep(load(x + j, lanes) - mean, lanes, V(0));
-      squares = fma(c, c, squares);
+      store(load(x + j, lanes) + load(residual + j, lanes), sum + j, lanes);
     });
-    const V rstd = 1.0 / sqrt(V(reduce_add(squares) / static_cast<T>(n) + static_cast<T>(op.eps)));
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      V z = (load(x + j, lanes) - mean) * rstd;
-      if (weight != nullptr) z *= load(weight + j, lanes);
-      if (bias != nullptr) z += load(bias + j, lanes);
-      store(z, y + j, lanes);
-    });
-    if (op.mean != nullptr) mean.store_n(static_cast<T*>(op.mean) + row, 1);
-    if (op.rstd != nullptr) rstd.store_n(static_cast<T*>(op.rstd) + row, 1);
+    x = sum;
+  }
+  V mean = 0;
+  if constexpr (kCentred) {
+    const V sum = sum_along<V>(n, [&](V& s, int64_t j, int lanes) { s += load(x + j, lanes); });
+    mean = reduce_add(sum) / static_cast<T>(n);
+  }
+  const V squares = sum_along<V>(n, [&](V& s, int64_t j, int lanes) {
+    fetch(first + j, n);
+    V c = load(x + j, lanes);
+    if constexpr (kCentred) c = keep(c - mean, lanes, V(0));
+    s = fma(c, c, s);
   });
+  const V rstd = 1.0 / sqrt(V(reduce_add(squares) / static_cast<T>(n) + static_cast<T>(op.eps)));
+  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+    V z = (load(x + j, lanes) - mean) * rstd;
+    if (weight != nullptr) z *= load(weight + j, lanes);
+    if (bias != nullptr) z += load(bias + j, lanes);
+    store(z, y + j, lanes);
+  });
+  if (op.mean != nullptr) mean.store_n(static_cast<T*>(op.mean) + row, 1);
+  if (op.rstd != nullptr) rstd.store_n(static_cast<T*>(op.rstd) + row, 1);
 }
 
-// One row: dx, and what it adds to dweight and dbias (n elements each).
-template <class T>
-ADJOINT_INLINE void backward_row(const LayerNormBackward& op, int64_t row, T* dweight, T* dbias) {
+template <class T, bool kCentred>
+void norm(const Exec& exec, const Norm& op) {
+  for_each_row(exec, op.rows, op.n, [&](int64_t row) { normalise_row<T, kCentred>(op, row); });
+}
+
+// Rows that backward takes together: each element of dweight and dbias is read and written once
+// for all of them. As many as registers hold the sums of.
+#if defined(ADJOINT_ISA_AVX512)
+constexpr int kTogether = 4;
+#else
+constexpr int kTogether = 2;
+#endif
+
+// R rows: dx, and what they add to dweight and dbias (n elements each).
+template <class T, bool kCentred, int R>
+ADJOINT_INLINE void backward_rows(const NormBackward& op, int64_t row, T* dweight, T* dbias) {
   using V = Vec<T>;
   const int64_t n = op.n;
   const T *x = row_of<T>(op.x, row, n), *dy = row_of<T>(op.dy, row, n);
   const T* weight = static_cast<const T*>(op.weight);
-  const V mean = static_cast<const T*>(op.mean)[row], rstd = static_cast<const T*>(op.rstd)[row];
+  V mean[R], rstd[R], sum_g[R], sum_gz[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    mean[r] = kCentred ? static_cast<const T*>(op.mean)[row + r] : T(0);
+    rstd[r] = static_cast<const T*>(op.rstd)[row + r];
+    sum_g[r] = sum_gz[r] = 0;
+  }
   // g = dy weight is the gradient of the normalised row z; dx = rstd (g - mean(g) - z mean(g z)).
-  V sum_g = 0, sum_gz = 0;
   for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-    const V d = load(dy + j, lanes);
-    const V z = (load(x + j, lanes) - mean) * rstd;
-    const V g = weight != nullptr ? d * load(weight + j, lanes) : d;
-    sum_g += g;
-    sum_gz = fma(g, keep(z, lanes, V(0)), sum_gz);
-    if (dweight != nullptr) store(fma(d, z, load(dweight + j, lanes)), dweight + j, lanes);
-    if (dbias != nullptr) store(load(dbias + j, lanes) + d, dbias + j, lanes);
+    const V w = weight != nullptr ? load(weight + j, lanes) : V(1);
+    V dw = dweight != nullptr ? load(dweight + j, lanes) : V(0);
+    V db = dbias != nullptr ? load(dbias + j, lanes) : V(0);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const V d = load(dy + r * n + j, lanes);
+      const V z = keep((load(x + r * n + j, lanes) - mean[r]) * rstd[r], lanes, V(0));
+      const V g = d * w;
+      if constexpr (kCentred) sum_g[r] += keep(g, lanes, V(0));
+      sum_gz[r] = fma(g, z, sum_gz[r]);
+      dw = fma(d, z, dw);
+      db += d;
+    }
+    if (dweight != nullptr) store(dw, dweight + j, lanes);
+    if (dbias != nullptr) store(db, dbias + j, lanes);
   });
   if (op.dx == nullptr) return;
-  T* dx = static_cast<T*>(op.dx) + row * n;
-  const V mean_g = reduce_add(sum_g) / static_cast<T>(n);
-  const V mean_gz = reduce_add(sum_gz) / static_cast<T>(n);
-  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-    const V z = (load(x + j, lanes) - mean) * rstd;
-    V g = load(dy + j, lanes);
-    if (weight != nullptr) g *= load(weight + j, lanes);
-    V d = rstd * (g - fma(z, mean_gz, mean_g));
-    if (op.accumulate) d += load(dx + j, lanes);
-    store(d, dx + j, lanes);
-  });
+  T* dx = row_of<T>(op.dx, row, n);
+  const T* add = row_of<T>(op.add, row, n);
+  for (int r = 0; r < R; ++r) {
+    const V shift = reduce_add(sum_g[r]) / static_cast<T>(n);
+    const V slope = reduce_add(sum_gz[r]) / static_cast<T>(n);
+    const int64_t at = r * n;
+    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+      fetch(x + at + j, R * n);
+      fetch(dy + at + j, R * n);
+      const V z = (load(x + at + j, lanes) - mean[r]) * rstd[r];
+      V g = load(dy + at + j, lanes);
+      if (weight != nullptr) g *= load(weight + j, lanes);
+      V d = rstd[r] * (g - fma(z, slope, shift));
+      if (add != nullptr) d += load(add + at + j, lanes);
+      store(d, dx + at + j, lanes);
+    });
+  }
 }
 
 // Rows whose contributions to dweight and dbias are added one after the other; the sums of such
 // blocks are added in a tree. A constant, for it decides the bits.
 constexpr int64_t kBlockRows = 64;
 
-template <class T>
-void layer_norm_backward(const Exec& exec, const LayerNormBackward& op) {
+template <class T, bool kCentred>
+void norm_backward(const Exec& exec, const NormBackward& op) {
   using V = Vec<T>;
   const int64_t n = op.n, blocks = ceil_div(op.rows, kBlockRows);
   T* const targets[2] = {static_cast<T*>(op.dweight), static_cast<T*>(op.dbias)};
@@ -98,9 +171,11 @@ void layer_norm_backward(const Exec& exec, const LayerNormBackward& op) {
       __builtin_memset(sums[i], 0, static_cast<size_t>(n) * sizeof(T));
     }
     const int64_t last = min_of(op.rows, (block + 1) * kBlockRows);
-    for (int64_t row = block * kBlockRows; row < last; ++row) {
-      backward_row<T>(op, row, sums[0], sums[1]);
+    int64_t row = block * kBlockRows;
+    for (; row + kTogether <= last; row += kTogether) {
+      backward_rows<T, kCentred, kTogether>(op, row, sums[0], sums[1]);
     }
+    for (; row < last; ++row) backward_rows<T, kCentred, 1>(op, row, sums[0], sums[1]);
   });
   const int64_t columns = ceil_div(n, V::size);
   for (int i = 0; i < 2 && blocks > 0; ++i) {
@@ -123,8 +198,10 @@ void layer_norm_backward(const Exec& exec, const LayerNormBackward& op) {
 
 extern const NormTable ADJOINT_TABLE;
 const NormTable ADJOINT_TABLE = {
-    .layer_norm = {layer_norm<float>, layer_norm<double>},
-    .layer_norm_backward = {layer_norm_backward<float>, layer_norm_backward<double>},
+    .layer_norm = {norm<float, true>, norm<double, true>},
+    .layer_norm_backward = {norm_backward<float, true>, norm_backward<double, true>},
+    .rms_norm = {norm<float, false>, norm<double, false>},
+    .rms_norm_backward = {norm_backward<float, false>, norm_backward<double, false>},
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

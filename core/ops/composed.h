@@ -11,8 +11,18 @@ Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
+SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
+                                const Shape& normalized_shape, const Tensor& weight = {},
+                                const Tensor& bias = {}, double eps = 1e-5);
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                std::optional<double> eps = std::nullopt);
+// The eps of rms_norm: the dtype's epsilon unless one is given.
+double rms_norm_eps(const Tensor& x, std::optional<double> eps);
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options = {});
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const Tensor& target,
+                            const Tensor& linear_bias = {},
+                            const LinearCrossEntropyOptions& options = {});
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 // The mask of the dropout is that of `generator`'s next stream, which is taken.
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,

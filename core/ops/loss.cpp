@@ -4,24 +4,12 @@
 
 #include <limits>
 
-#include "core/autograd/op.h"
 #include "core/ops/composed.h"
 #include "core/ops/loops.h"
+#include "core/ops/loss.h"
 
 namespace adjoint {
 namespace {
-
-const char* name(Reduction reduction) {
-  switch (reduction) {
-    case Reduction::none:
-      return "none";
-    case Reduction::mean:
-      return "mean";
-    case Reduction::sum:
-      break;
-  }
-  return "sum";
-}
 
 // The dimension of the classes: (C), (N, C) or (N, C, d...).
 int class_dim(const Tensor& logits) { return logits.dim() == 1 ? 0 : 1; }
@@ -45,31 +33,13 @@ Tensor class_rows(const Tensor& logits) {
 void check_cross_entropy(const Op& op, const Tensor& logits, const Tensor& target,
                          const CrossEntropyOptions& options) {
   op.check_floating(0);
-  op.check<DTypeError>(target.dtype() == DType::i64, "target is of dtype ", target.dtype(),
-                       "; expected i64 (indices of classes)");
+  check_targets(op, target, options.label_smoothing);
   op.check(logits.dim() >= 1, "logits of shape ", logits.shape(),
            "; expected (classes,), (N, classes) or (N, classes, ...)");
   Shape expected = logits.shape();
   expected.erase(class_dim(logits));
   op.check(target.shape() == expected, "target of shape ", target.shape(), " for logits of shape ",
            logits.shape(), "; expected ", expected);
-  op.check<ConfigError>(options.label_smoothing >= 0 && options.label_smoothing <= 1,
-                        "label_smoothing ", options.label_smoothing,
-                        "; expected a value in [0, 1]");
-}
-
-// How many targets count; throws IndexError for one that is no class.
-int64_t count_targets(const Op& op, const Tensor& target, int64_t classes, int64_t ignore_index) {
-  const int64_t* t = target.data<int64_t>();
-  int64_t counted = 0;
-  for (int64_t i = 0; i < target.numel(); ++i) {
-    if (t[i] == ignore_index) continue;
-    op.check<IndexError>(t[i] >= 0 && t[i] < classes, "target ", t[i], " at position ", i, " for ",
-                         classes, " classes; expected a value in [0, ", classes - 1,
-                         "], or ignore_index ", ignore_index);
-    ++counted;
-  }
-  return counted;
 }
 
 // The sum of all elements, in f64 and in order: losses are few.
@@ -119,12 +89,54 @@ Tensor fused_gradient(const CrossEntropySaved& s, const Tensor& dy) {
 
 }  // namespace
 
+const char* reduction_name(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none:
+      return "none";
+    case Reduction::mean:
+      return "mean";
+    case Reduction::sum:
+      break;
+  }
+  return "sum";
+}
+
+void check_targets(const Op& op, const Tensor& target, double label_smoothing) {
+  op.check<DTypeError>(target.dtype() == DType::i64, "target is of dtype ", target.dtype(),
+                       "; expected i64 (indices of classes)");
+  op.check<ConfigError>(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing ",
+                        label_smoothing, "; expected a value in [0, 1]");
+}
+
+int64_t count_targets(const Op& op, const Tensor& target, int64_t classes, int64_t ignore_index) {
+  const int64_t* t = target.data<int64_t>();
+  int64_t counted = 0;
+  for (int64_t i = 0; i < target.numel(); ++i) {
+    if (t[i] == ignore_index) continue;
+    op.check<IndexError>(t[i] >= 0 && t[i] < classes, "target ", t[i], " at position ", i, " for ",
+                         classes, " classes; expected a value in [0, ", classes - 1,
+                         "], or ignore_index ", ignore_index);
+    ++counted;
+  }
+  return counted;
+}
+
+Tensor reduce_losses(const Tensor& losses, Reduction reduction, int64_t counted) {
+  if (reduction == Reduction::none) return losses;
+  const double sum = total(losses);
+  return scalar_tensor(reduction == Reduction::sum ? sum : mean_of(sum, counted), losses.dtype());
+}
+
+double loss_scale(Reduction reduction, int64_t counted) {
+  return reduction == Reduction::mean ? 1 / static_cast<double>(counted) : 1;
+}
+
 // loss = logsumexp(x) - x[t], smoothed: (1 - s) that + s (logsumexp(x) - mean(x));
 // dx = softmax(x) - (1 - s) [class is t] - s / C, times dy, and 1 / count for the mean
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options) {
   const Op op("cross_entropy", {logits, target},
-              {{"reduction", name(options.reduction)},
+              {{"reduction", reduction_name(options.reduction)},
                {"ignore_index", options.ignore_index},
                {"label_smoothing", options.label_smoothing}});
   check_cross_entropy(op, logits, target, options);
@@ -138,15 +150,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
       KernelScope(),
       {target.numel(), classes, rows.raw_data(), target0.data<int64_t>(), options.ignore_index,
        options.label_smoothing, losses.impl()->bytes(), logsumexp.impl()->bytes()});
-  Tensor y = losses;
-  double scale = 1;
-  if (options.reduction == Reduction::sum) {
-    y = scalar_tensor(total(losses), dtype);
-  } else if (options.reduction == Reduction::mean) {
-    y = scalar_tensor(mean_of(total(losses), counted), dtype);
-    scale = 1 / static_cast<double>(counted);
-  }
-  CrossEntropySaved saved{op.save(logits), op.save(target), logsumexp, options, scale};
+  CrossEntropySaved saved{op.save(logits), op.save(target), logsumexp, options,
+                          loss_scale(options.reduction, counted)};
+  const Tensor y = reduce_losses(losses, options.reduction, counted);
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
     if (!grad_enabled()) return {fused_gradient(s, b.dy(0)), Tensor()};
     const Tensor classes_of = *s.target;
@@ -159,7 +165,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 
 // y = sum or mean of (a - b)^2;   da = 2 (a - b) dy, divided by the count for the mean, db = -da
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  const Op op("mse_loss", {input, target}, {{"reduction", name(reduction)}});
+  const Op op("mse_loss", {input, target}, {{"reduction", reduction_name(reduction)}});
   op.check(input.shape() == target.shape(), "input of shape ", input.shape(),
            " and target of shape ", target.shape(),
            "; expected equal shapes; expand() one where broadcasting is meant");

@@ -2,6 +2,8 @@
 #include <adjoint/core/functional.h>
 #include <adjoint/core/ops.h>
 
+#include <limits>
+
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
 #include "core/ops/loops.h"
@@ -9,12 +11,22 @@
 namespace adjoint {
 namespace {
 
+enum class Kind { layer, root_mean_square };
+
 const void* data_or_null(const Tensor& x) { return x.defined() ? x.raw_data() : nullptr; }
+void* bytes_or_null(const Tensor& x) { return x.defined() ? x.impl()->bytes() : nullptr; }
 
 Tensor in_dtype(const Tensor& x, DType dtype) { return x.defined() ? to(x, dtype) : x; }
 
-void check_layer_norm(const Op& op, const Tensor& x, const Shape& shape, const Tensor& weight,
-                      const Tensor& bias) {
+// The last `rank` dimensions, as reductions take them.
+Shape last_dims(int rank) {
+  Shape dims;
+  for (int i = 0; i < rank; ++i) dims.push_back(i - rank);
+  return dims;
+}
+
+void check_norm(const Op& op, const Tensor& x, const Shape& shape, const Tensor& weight,
+                const Tensor& bias) {
   op.check_floating(0);
   const int lead = x.dim() - shape.rank();
   op.check(shape.rank() >= 1 && lead >= 0 && Shape(x.shape().span().subspan(lead)) == shape,
@@ -27,52 +39,129 @@ void check_layer_norm(const Op& op, const Tensor& x, const Shape& shape, const T
   }
 }
 
-// What the backward of layer_norm keeps.
-struct LayerNormSaved {
-  SavedTensor x, weight, bias;
-  Tensor mean, rstd;  // made here and never seen by anybody else
+// The common dtype of those that are defined.
+DType common_dtype(std::initializer_list<const Tensor*> tensors) {
+  DType dtype = (*tensors.begin())->dtype();
+  for (const Tensor* x : tensors) {
+    if (x->defined()) dtype = promote(dtype, x->dtype());
+  }
+  return dtype;
+}
+
+bool all_of_dtype(DType dtype, std::initializer_list<const Tensor*> tensors) {
+  for (const Tensor* x : tensors) {
+    if (x->defined() && x->dtype() != dtype) return false;
+  }
+  return true;
+}
+
+// What the backward keeps.
+struct Saved {
+  SavedTensor x, weight, bias;  // x is what was normalised
+  Tensor mean, rstd;            // made here and never seen by anybody else
   Shape shape;
   double eps;
+  Kind kind;
   bool has_weight, has_bias;
 };
 
-Grads recorded_gradients(const LayerNormSaved& s, const Tensor& dy) {
+// Normalises x, or x + residual, whose sum goes to `sum`; the rows' statistics where a gradient
+// will want them.
+Tensor normalise(const Op& op, const Tensor& x, const Tensor& residual, const Tensor& sum,
+                 const Tensor& weight, const Tensor& bias, Saved& saved) {
+  const Shape lead(x.shape().span().first(x.dim() - saved.shape.rank()));
+  const Tensor x0 = packed(x), residual0 = packed(residual);
+  const Tensor weight0 = packed(weight), bias0 = packed(bias);
+  const Tensor y = make_empty(op.name(), x.shape(), x.dtype());
+  if (op.recording()) {
+    if (saved.kind == Kind::layer) saved.mean = make_empty(op.name(), lead, x.dtype());
+    saved.rstd = make_empty(op.name(), lead, x.dtype());
+  }
+  const kernels::NormTable& table = kernel_table().norm;
+  const auto& kernel = saved.kind == Kind::layer ? table.layer_norm : table.rms_norm;
+  kernel[index(x.dtype())](
+      KernelScope(),
+      {lead.numel(), saved.shape.numel(), saved.eps, x0.raw_data(), data_or_null(residual0),
+       data_or_null(weight0), data_or_null(bias0), y.impl()->bytes(), bytes_or_null(sum),
+       bytes_or_null(saved.mean), bytes_or_null(saved.rstd)});
+  saved.weight = op.save_if(weight.defined(), weight);
+  saved.bias = op.save_if(bias.defined(), bias);
+  saved.has_weight = weight.defined();
+  saved.has_bias = bias.defined();
+  return y;
+}
+
+// The gradients of x, weight and bias, differentiable again.
+std::vector<Tensor> recorded_gradients(const Saved& s, const Tensor& dy) {
   std::vector<Tensor> inputs{*s.x, s.has_weight ? *s.weight : Tensor(),
                              s.has_bias ? *s.bias : Tensor()};
   const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-    return {composed::layer_norm(in[0], s.shape, in[1], in[2], s.eps)};
+    return {s.kind == Kind::layer ? composed::layer_norm(in[0], s.shape, in[1], in[2], s.eps)
+                                  : composed::rms_norm(in[0], s.shape, in[1], s.eps)};
   };
-  return Grads(vjp(definition, inputs, {dy}).second);
+  return vjp(definition, inputs, {dy}).second;
 }
 
-Grads fused_gradients(const LayerNormSaved& s, const Backward& b) {
-  const Tensor x = packed(*s.x), dy = packed(b.dy(0));
+// dweight and dbias where they are wanted, and dx to where it is wanted: added to `add`, which may
+// be dx itself. dx may be undefined.
+struct Wanted {
+  Tensor dx, add;
+  bool weight, bias;
+};
+std::array<Tensor, 2> fused_gradients(const char* name, const Saved& s, const Tensor& dy,
+                                      const Wanted& wanted) {
+  const Tensor x = packed(*s.x), dy0 = packed(dy);
   const Tensor weight = s.has_weight ? packed(*s.weight) : Tensor();
-  Tensor dx, dweight, dbias;
-  kernels::LayerNormBackward op{};
-  op.rows = s.mean.numel();
-  op.n = s.shape.numel();
-  op.x = x.raw_data();
-  op.weight = data_or_null(weight);
-  op.mean = s.mean.raw_data();
-  op.rstd = s.rstd.raw_data();
-  op.dy = dy.raw_data();
+  Tensor dweight, dbias;
+  if (s.has_weight && wanted.weight) dweight = make_empty(name, s.shape, x.dtype());
+  if (s.has_bias && wanted.bias) dbias = make_empty(name, s.shape, x.dtype());
+  const kernels::NormTable& table = kernel_table().norm;
+  const auto& kernel = s.kind == Kind::layer ? table.layer_norm_backward : table.rms_norm_backward;
+  kernel[index(x.dtype())](
+      KernelScope(),
+      {s.rstd.numel(), s.shape.numel(), x.raw_data(), data_or_null(weight), data_or_null(s.mean),
+       s.rstd.raw_data(), dy0.raw_data(), data_or_null(wanted.add), bytes_or_null(wanted.dx),
+       bytes_or_null(dweight), bytes_or_null(dbias)});
+  return {dweight, dbias};
+}
+
+// For one input: its gradient, that of the weight, and that of the bias.
+std::array<Tensor, 3> gradients_of_one(const char* name, const Saved& s, const Backward& b) {
+  if (grad_enabled()) {
+    const std::vector<Tensor> d = recorded_gradients(s, b.dy(0));
+    return {d[0], d[1], d[2]};
+  }
+  Wanted wanted{{}, {}, s.has_weight && b.needs(1), s.has_bias && b.needs(2)};
   if (b.needs(0)) {
-    const Tensor into = b.into(0);
-    op.accumulate = into.defined();
-    dx = into.defined() ? into : make_empty("layer_norm", x.shape(), x.dtype());
-    op.dx = dx.impl()->bytes();
+    wanted.add = b.into(0);
+    wanted.dx =
+        wanted.add.defined() ? wanted.add : make_empty(name, (*s.x).shape(), (*s.x).dtype());
   }
-  if (s.has_weight && b.needs(1)) {
-    dweight = make_empty("layer_norm", s.shape, x.dtype());
-    op.dweight = dweight.impl()->bytes();
+  const auto [dweight, dbias] = fused_gradients(name, s, b.dy(0), wanted);
+  return {wanted.dx, dweight, dbias};
+}
+
+// dy(0) of the sum and dy(1) of what it was normalised to -> the gradient of the sum, which both
+// terms get, and of weight and bias.
+Grads gradients_of_sum(const char* name, const Saved& s, const Backward& b) {
+  const Tensor& dsum = b.dy(0);
+  if (!b.dy(1).defined()) return {dsum, dsum, Tensor(), Tensor()};
+  if (grad_enabled()) {
+    const std::vector<Tensor> d = recorded_gradients(s, b.dy(1));
+    const Tensor both = dsum.defined() ? d[0] + dsum : d[0];
+    return {both, both, d[1], d[2]};
   }
-  if (s.has_bias && b.needs(2)) {
-    dbias = make_empty("layer_norm", s.shape, x.dtype());
-    op.dbias = dbias.impl()->bytes();
+  Wanted wanted{{}, {}, s.has_weight && b.needs(2), s.has_bias && b.needs(3)};
+  if (b.needs(0) || b.needs(1)) {
+    // Into the gradient that came from above, if only this node sees it: the residual stream's
+    // gradient then passes through a network in one buffer.
+    const TensorImpl* impl = dsum.impl();
+    const bool ours = impl != nullptr && impl->unique() && impl->contiguous;
+    wanted.add = packed(dsum);
+    wanted.dx = ours ? dsum : make_empty(name, (*s.x).shape(), (*s.x).dtype());
   }
-  kernel_table().norm.layer_norm_backward[static_cast<int>(x.dtype())](KernelScope(), op);
-  return {dx, dweight, dbias};
+  const auto [dweight, dbias] = fused_gradients(name, s, b.dy(1), wanted);
+  return {wanted.dx, wanted.dx, dweight, dbias};
 }
 
 }  // namespace
@@ -83,46 +172,78 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
                   const Tensor& bias, double eps) {
   const Op op("layer_norm", {x, optional_input(weight), optional_input(bias)},
               {{"normalized_shape", normalized_shape}, {"eps", eps}});
-  check_layer_norm(op, x, normalized_shape, weight, bias);
-  DType dtype = x.dtype();
-  for (const Tensor* p : {&weight, &bias}) {
-    if (p->defined()) dtype = promote(dtype, p->dtype());
-  }
-  if (in_dtype(x, dtype).impl() != x.impl() || in_dtype(weight, dtype).impl() != weight.impl() ||
-      in_dtype(bias, dtype).impl() != bias.impl()) {
+  check_norm(op, x, normalized_shape, weight, bias);
+  const DType dtype = common_dtype({&x, &weight, &bias});
+  if (!all_of_dtype(dtype, {&x, &weight, &bias})) {
     return layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
                       in_dtype(bias, dtype), eps);
   }
-  const int64_t n = normalized_shape.numel();
-  const Shape lead(x.shape().span().first(x.dim() - normalized_shape.rank()));
-  const Tensor x0 = packed(x), weight0 = packed(weight), bias0 = packed(bias);
-  Tensor y = make_empty("layer_norm", x.shape(), dtype), mean, rstd;
-  if (op.recording()) {
-    mean = make_empty("layer_norm", lead, dtype);
-    rstd = make_empty("layer_norm", lead, dtype);
-  }
-  kernel_table().norm.layer_norm[static_cast<int>(dtype)](
-      KernelScope(), {lead.numel(), n, eps, x0.raw_data(), data_or_null(weight0),
-                      data_or_null(bias0), y.impl()->bytes(), const_cast<void*>(data_or_null(mean)),
-                      const_cast<void*>(data_or_null(rstd))});
-  LayerNormSaved saved{op.save(x),
-                       op.save_if(weight.defined(), weight),
-                       op.save_if(bias.defined(), bias),
-                       mean,
-                       rstd,
-                       normalized_shape,
-                       eps,
-                       weight.defined(),
-                       bias.defined()};
+  Saved saved{op.save(x), {}, {}, {}, {}, normalized_shape, eps, Kind::layer, false, false};
+  const Tensor y = normalise(op, x, {}, {}, weight, bias, saved);
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
-    return grad_enabled() ? recorded_gradients(s, b.dy(0)) : fused_gradients(s, b);
+    auto [dx, dweight, dbias] = gradients_of_one("layer_norm", s, b);
+    return {dx, dweight, dbias};
   });
 }
 
-Tensor composed::layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
-                            const Tensor& bias, double eps) {
-  Shape dims;
-  for (int i = 0; i < normalized_shape.rank(); ++i) dims.push_back(i - normalized_shape.rank());
+// s = x + residual, y = layer_norm(s);   dx = dresidual = ds + dlayer_norm(dy)
+SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
+                                const Shape& normalized_shape, const Tensor& weight,
+                                const Tensor& bias, double eps) {
+  const Op op("add_layer_norm", {x, residual, optional_input(weight), optional_input(bias)},
+              {{"normalized_shape", normalized_shape}, {"eps", eps}});
+  check_norm(op, x, normalized_shape, weight, bias);
+  op.check_floating(1);
+  op.check(residual.shape() == x.shape(), "residual of shape ", residual.shape(),
+           " for an input of shape ", x.shape(), "; expected equal shapes");
+  const DType dtype = common_dtype({&x, &residual, &weight, &bias});
+  if (!all_of_dtype(dtype, {&x, &residual, &weight, &bias})) {
+    return add_layer_norm(to(x, dtype), to(residual, dtype), normalized_shape,
+                          in_dtype(weight, dtype), in_dtype(bias, dtype), eps);
+  }
+  const Tensor sum = make_empty("add_layer_norm", x.shape(), dtype);
+  Saved saved{op.save_output(sum), {},  {},          {},    {},
+              normalized_shape,    eps, Kind::layer, false, false};
+  const Tensor y = normalise(op, x, residual, sum, weight, bias, saved);
+  auto [s, normalized] = op.differentiable(std::array<Tensor, 2>{sum, y},
+                                           [s = std::move(saved)](const Backward& b) -> Grads {
+                                             return gradients_of_sum("add_layer_norm", s, b);
+                                           });
+  return {std::move(s), std::move(normalized)};
+}
+
+// z = x / sqrt(mean(x^2) + eps), y = z w;   with g = dy w,
+// dx = (g - z mean(g z)) / sqrt(mean(x^2) + eps), dw = sum(dy z)
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                std::optional<double> eps) {
+  const Op op("rms_norm", {x, optional_input(weight)}, {{"normalized_shape", normalized_shape}});
+  check_norm(op, x, normalized_shape, weight, {});
+  const DType dtype = common_dtype({&x, &weight});
+  if (!all_of_dtype(dtype, {&x, &weight})) {
+    return rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype), eps);
+  }
+  Saved saved{op.save(x),
+              {},
+              {},
+              {},
+              {},
+              normalized_shape,
+              composed::rms_norm_eps(x, eps),
+              Kind::root_mean_square,
+              false,
+              false};
+  const Tensor y = normalise(op, x, {}, {}, weight, {}, saved);
+  return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
+    auto [dx, dweight, dbias] = gradients_of_one("rms_norm", s, b);
+    return {dx, dweight};
+  });
+}
+
+namespace composed {
+
+Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                  const Tensor& bias, double eps) {
+  const Shape dims = last_dims(normalized_shape.rank());
   const Tensor centred = x - mean(x, dims, kKeepDim);
   Tensor y = centred / sqrt(mean(square(centred), dims, kKeepDim) + eps);
   if (weight.defined()) y = y * weight;
@@ -130,4 +251,25 @@ Tensor composed::layer_norm(const Tensor& x, const Shape& normalized_shape, cons
   return y;
 }
 
+SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
+                                const Shape& normalized_shape, const Tensor& weight,
+                                const Tensor& bias, double eps) {
+  const Tensor sum = x + residual;
+  return {sum, composed::layer_norm(sum, normalized_shape, weight, bias, eps)};
+}
+
+double rms_norm_eps(const Tensor& x, std::optional<double> eps) {
+  const bool single = x.dtype() == DType::f32;
+  return eps.value_or(single ? static_cast<double>(std::numeric_limits<float>::epsilon())
+                             : std::numeric_limits<double>::epsilon());
+}
+
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+                std::optional<double> eps) {
+  const Shape dims = last_dims(normalized_shape.rank());
+  const Tensor y = x / sqrt(mean(square(x), dims, kKeepDim) + rms_norm_eps(x, eps));
+  return weight.defined() ? y * weight : y;
+}
+
+}  // namespace composed
 }  // namespace adjoint

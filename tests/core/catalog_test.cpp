@@ -468,8 +468,8 @@ std::set<std::string> declared(const std::string& header) {
   EXPECT_TRUE(in.good()) << header << " could not be read";
   std::set<std::string> found;
   for (std::string line; std::getline(in, line);) {
-    for (const std::string result :
-         {"Tensor ", "std::vector<Tensor> ", "ValuesAndIndices ", "bool ", "void "}) {
+    for (const std::string result : {"Tensor ", "std::vector<Tensor> ", "ValuesAndIndices ",
+                                     "SumAndNormalized ", "bool ", "void "}) {
       const size_t bracket = line.find('(');
       if (line.starts_with(result) && bracket != std::string::npos) {
         found.insert(line.substr(result.size(), bracket - result.size()));

@@ -1,3 +1,6 @@
+#include <adjoint/core/inplace.h>
+#include <adjoint/core/memory.h>
+
 #include "core/kernels/kernels.h"
 #include "core/ops/composed.h"
 #include "core/tensor/thread_pool.h"
@@ -133,6 +136,176 @@ TEST(CrossEntropy, ErrorsNameTheTarget) {
   EXPECT_THROW(cross_entropy(x, x), DTypeError);
   EXPECT_THROW(cross_entropy(arange(3), arange(3)), DTypeError);
   EXPECT_THROW(cross_entropy(x, tensor<int64_t>({0, 1}), {.label_smoothing = 1.5}), ConfigError);
+}
+
+// --- linear_cross_entropy ---
+
+TEST(LinearCrossEntropy, MatchesPyTorch) {
+  const Tensor target = tensor<int64_t>({3, 0, -100, 6, 2});
+  for (const int64_t chunk_rows : {0, 2}) {
+    expect_golden(
+        [&](const std::vector<Tensor>& in) {
+          return linear_cross_entropy(in[0], in[1], target, in[2],
+                                      {.label_smoothing = 0.1, .chunk_rows = chunk_rows});
+        },
+        {wave({5, 3}, 1), wave({7, 3}, 2), wave({7}, 3)}, golden::kLinearCrossEntropy);
+  }
+}
+
+// However the rows are cut, whichever inputs want gradients, whatever the gradient of the loss.
+TEST(LinearCrossEntropy, MatchesItsDefinition) {
+  const Tensor x = random({11, 6}, 1), w = random({9, 6}, 2), b = random({9}, 3);
+  const Tensor target = targets({11}, 9);
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    for (const int64_t chunk_rows : {0, 1, 4, 11}) {
+      const LinearCrossEntropyOptions options{reduction, 5, 0.1, chunk_rows};
+      const std::string trace = "chunks of " + std::to_string(chunk_rows);
+      const Function fused = [&](const std::vector<Tensor>& in) {
+        return linear_cross_entropy(in[0], in[1], target, in[2], options);
+      };
+      const Function plain = [&](const std::vector<Tensor>& in) {
+        return composed::linear_cross_entropy(in[0], in[1], target, in[2], options);
+      };
+      const Tensor expected = plain({x, w, b});
+      expect_close(fused({x, w, b}), expected, 1e-13, trace);
+      expect_close(fused({x.to(DType::f32), w.to(DType::f32), b.to(DType::f32)}), expected, 3e-5,
+                   trace);
+      const Tensor dy = random(expected.shape(), 4);
+      const auto got = gradients(fused, {x, w, b}, dy), wanted = gradients(plain, {x, w, b}, dy);
+      for (size_t i = 0; i < 3; ++i) expect_close(got[i], wanted[i], 1e-12, trace);
+      expect_gradients(
+          [&](const std::vector<Tensor>& in) {
+            return linear_cross_entropy(in[0], w, target, {}, options);
+          },
+          {x});
+      expect_gradients(
+          [&](const std::vector<Tensor>& in) {
+            return linear_cross_entropy(x, in[0], target, b, options);
+          },
+          {w});
+    }
+  }
+}
+
+TEST(LinearCrossEntropy, SecondGradients) {
+  const Tensor target = tensor<int64_t>({1, 0, 2});
+  for (const int64_t chunk_rows : {0, 2}) {
+    expect_second_gradients(
+        [&](const std::vector<Tensor>& in) {
+          return linear_cross_entropy(
+              in[0], in[1], target, in[2],
+              {.ignore_index = 0, .label_smoothing = 0.1, .chunk_rows = chunk_rows});
+        },
+        {random({3, 2}, 1), random({4, 2}, 2), random({4}, 3)});
+  }
+}
+
+// The logits, or the gradients computed with the loss, are used up by the first backward.
+TEST(LinearCrossEntropy, SeveralBackwards) {
+  const Tensor target = targets({7}, 5);
+  for (const Reduction reduction : {Reduction::none, Reduction::mean}) {
+    for (const int64_t chunk_rows : {0, 3}) {
+      const Tensor x = random({7, 4}, 1).requires_grad_(), w = random({5, 4}, 2).requires_grad_();
+      const Tensor loss = linear_cross_entropy(x, w, target, {},
+                                               {.reduction = reduction, .chunk_rows = chunk_rows});
+      const Tensor dy = random(loss.shape(), 3);
+      // Only one of the gradients, then both, twice; each adds to what is there.
+      const Tensor dx = grad({loss}, {x}, {.grad_outputs = {dy}, .retain_graph = true})[0];
+      loss.backward({.gradient = dy, .retain_graph = true});
+      const Tensor first_x = x.grad().clone(), first_w = w.grad().clone();
+      expect_close(first_x, dx, 1e-14);
+      loss.backward({.gradient = dy, .retain_graph = true});
+      loss.backward({.gradient = dy * -0.5});
+      expect_close(x.grad(), first_x * 1.5, 1e-14);
+      expect_close(w.grad(), first_w * 1.5, 1e-14);
+      EXPECT_THROW(loss.backward({.gradient = dy}), AutogradError);
+      // The gradients are the leaf's own: writing to them changes nothing else.
+      const Tensor fresh = linear_cross_entropy(x, w, target, {},
+                                                {.reduction = reduction, .chunk_rows = chunk_rows});
+      x.zero_grad();
+      w.zero_grad();
+      fresh.backward({.gradient = dy});
+      expect_close(x.grad(), first_x, 1e-14);
+      expect_close(w.grad(), first_w, 1e-14);
+    }
+  }
+}
+
+// A weight that is used before as well (a tied embedding), its gradients added up.
+TEST(LinearCrossEntropy, TiedWeight) {
+  const Tensor ids = tensor<int64_t>({0, 2, 2, 4, 1});
+  for (const int64_t chunk_rows : {0, 2}) {
+    expect_gradients(
+        [&](const std::vector<Tensor>& in) {
+          return linear_cross_entropy(embedding(ids, in[0]) * 2.0, in[0], targets({5}, 6), {},
+                                      {.chunk_rows = chunk_rows});
+        },
+        {random({6, 3}, 1)});
+  }
+}
+
+TEST(LinearCrossEntropy, ChangedInputsAreErrors) {
+  for (const int64_t chunk_rows : {0, 2}) {
+    const Tensor x = random({5, 3}, 1), w = random({4, 3}, 2).requires_grad_();
+    const Tensor loss = linear_cross_entropy(x, w, targets({5}, 4), {}, {.chunk_rows = chunk_rows});
+    fill_(x, 1);
+    EXPECT_THROW(loss.backward(), AutogradError);
+  }
+}
+
+TEST(LinearCrossEntropy, NothingCounts) {
+  const Tensor x = random({2, 3}, 1).requires_grad_(), w = random({4, 3}, 2).requires_grad_();
+  const Tensor target = full({2}, -100, DType::i64);
+  const Tensor loss = linear_cross_entropy(x, w, target);
+  EXPECT_TRUE(std::isnan(loss.item()));
+  loss.backward();
+  expect_close(x.grad(), zeros({2, 3}, DType::f64), 0);
+  expect_close(w.grad(), zeros({4, 3}, DType::f64), 0);
+  const Tensor none = linear_cross_entropy(zeros({0, 3}, DType::f64), w, zeros({0}, DType::i64), {},
+                                           {.reduction = Reduction::sum});
+  none.backward();
+  expect_close(w.grad(), zeros({4, 3}, DType::f64), 0);
+}
+
+TEST(LinearCrossEntropy, NotFiniteStays) {
+  for (const int64_t chunk_rows : {0, 2}) {
+    const Tensor x = random({4, 3}, 1), w = random({5, 3}, 2);
+    fill_(select(x, 0, 1), NAN);
+    const Tensor loss = linear_cross_entropy(
+        x, w, targets({4}, 5), {}, {.reduction = Reduction::none, .chunk_rows = chunk_rows});
+    const std::vector<double> losses = loss.to_vector<double>();
+    EXPECT_TRUE(std::isnan(losses[1]));
+    EXPECT_TRUE(std::isfinite(losses[0]) && std::isfinite(losses[2]));
+  }
+}
+
+TEST(LinearCrossEntropy, ThreadsDoNotChangeBits) {
+  const std::vector<Tensor> in{random({300, 24}, 1, DType::f32), random({65, 24}, 2, DType::f32),
+                               random({65}, 3, DType::f32)};
+  const Tensor target = targets({300}, 65);
+  for (const int64_t chunk_rows : {0, 128}) {
+    const Function f = [&](const std::vector<Tensor>& x) {
+      return linear_cross_entropy(x[0], x[1], target, x[2], {.chunk_rows = chunk_rows});
+    };
+    expect_same_on_threads([&] {
+      std::vector<Tensor> all = gradients(f, in, scalar(1.0f));
+      all.push_back(f(in));
+      return all;
+    });
+  }
+}
+
+// Chunks of logits, not all of them: what is alive at most while it runs.
+TEST(LinearCrossEntropy, MemoryIsThatOfAChunk) {
+  const int64_t rows = 2000, classes = 1000;
+  const Tensor x = random({rows, 8}, 1, DType::f32).requires_grad_();
+  const Tensor w = random({classes, 8}, 2, DType::f32).requires_grad_();
+  const Tensor target = targets({rows}, classes);
+  reset_peak_memory();
+  const auto before = memory_stats().current;
+  linear_cross_entropy(x, w, target, {}, {.chunk_rows = 100}).backward();
+  const auto peak = memory_stats().peak - before;
+  EXPECT_LT(peak, 4 * rows * classes / 4);
 }
 
 TEST(MseLoss, MatchesPyTorch) {

@@ -106,8 +106,8 @@ TEST(LayerNorm, EachInstructionSet) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const Tensor x0 = x.to(dtype), w0 = w.to(dtype), b0 = b.to(dtype), y = empty_like(x0);
       kernels::kernels_for(isas[i]).norm.layer_norm[static_cast<int>(dtype)](
-          KernelScope(), {9, 37, 1e-5, x0.raw_data(), w0.raw_data(), b0.raw_data(),
-                          const_cast<void*>(y.raw_data()), nullptr, nullptr});
+          KernelScope(), {9, 37, 1e-5, x0.raw_data(), nullptr, w0.raw_data(), b0.raw_data(),
+                          const_cast<void*>(y.raw_data()), nullptr, nullptr, nullptr});
       expect_close(y, composed::layer_norm(x, {37}, w, b), 3e-6, isas[i]);
     }
   }
@@ -136,6 +136,177 @@ TEST(LayerNorm, Errors) {
   EXPECT_THROW(layer_norm(x, {2, 2, 3}), ShapeError);
   EXPECT_THROW(layer_norm(x, {}), ShapeError);
   EXPECT_THROW(layer_norm(arange(3), {3}), DTypeError);
+}
+
+// --- add_layer_norm ---
+
+Function add_and_norm(const Shape& shape) {
+  return [shape](const std::vector<Tensor>& in) {
+    const auto [sum, y] = add_layer_norm(in[0], in[1], shape, in[2], in[3]);
+    return sum * 0.5 + y * 2.0;
+  };
+}
+
+TEST(AddLayerNorm, MatchesItsDefinition) {
+  for (const Shape& shape : {Shape{7}, {5, 7}, {2, 3, 40}, {130, 33}, {3, 1}, {1, 500}}) {
+    const int64_t n = shape.back();
+    const std::vector<Tensor> in{random(shape, 1), random(shape, 2), random({n}, 3),
+                                 random({n}, 4)};
+    const Function plain = [n](const std::vector<Tensor>& x) {
+      const Tensor sum = x[0] + x[1];
+      return sum * 0.5 + composed::layer_norm(sum, {n}, x[2], x[3]) * 2.0;
+    };
+    const Function fused = add_and_norm({n});
+    expect_close(fused(in), plain(in), 1e-12, to_string(shape));
+    const Tensor dy = random(shape, 5);
+    const auto got = gradients(fused, in, dy), expected = gradients(plain, in, dy);
+    for (size_t i = 0; i < in.size(); ++i) {
+      expect_close(got[i], expected[i], 1e-10, to_string(shape));
+    }
+  }
+}
+
+TEST(AddLayerNorm, Gradients) {
+  const std::vector<Tensor> in{random({2, 3}, 1), random({2, 3}, 2), random({3}, 3),
+                               random({3}, 4)};
+  expect_gradients(add_and_norm({3}), in);
+  expect_second_gradients(add_and_norm({3}), in);
+  // One of the two outputs alone.
+  expect_gradients([](const std::vector<Tensor>& x) { return add_layer_norm(x[0], x[1], {3}).sum; },
+                   {in[0], in[1]});
+  expect_gradients(
+      [](const std::vector<Tensor>& x) { return add_layer_norm(x[0], x[1], {3}, x[2]).normalized; },
+      {in[0], in[1], in[2]});
+  // The same tensor twice.
+  expect_gradients(
+      [](const std::vector<Tensor>& x) {
+        const auto [sum, y] = add_layer_norm(x[0], x[0], {3}, x[1]);
+        return sum + y;
+      },
+      {in[0], in[2]});
+}
+
+// A residual stream through two blocks: its gradient passes down in one buffer, and what others
+// hold of it (the caller's, a retained one) is left alone.
+TEST(AddLayerNorm, GradientsThatOthersSeeStay) {
+  const std::vector<Tensor> in{random({4, 3}, 1), random({4, 3}, 2), random({3}, 3),
+                               random({4, 3}, 4)};
+  const Tensor db = random({4, 3}, 5), dbn = random({4, 3}, 6), db_before = db.clone();
+  const auto leaves_of = [](const std::vector<Tensor>& x) {
+    std::vector<Tensor> leaves;
+    for (const Tensor& one : x) leaves.push_back(one.detach().clone().requires_grad_());
+    return leaves;
+  };
+  const std::vector<Tensor> plain = leaves_of(in);
+  const auto [pa, pan] = composed::add_layer_norm(plain[0], plain[1], {3}, plain[2]);
+  const auto [pb, pbn] = composed::add_layer_norm(pa, pan * plain[3], {3}, plain[2]);
+  backward({pb, pbn}, {db, dbn});
+  for (const bool retain : {false, true}) {
+    const std::vector<Tensor> x = leaves_of(in);
+    const auto [a, an] = add_layer_norm(x[0], x[1], {3}, x[2]);
+    const auto [b, bn] = add_layer_norm(a, an * x[3], {3}, x[2]);
+    if (retain) a.retain_grad();
+    backward({b, bn}, {db, dbn});
+    expect_close(db, db_before, 0);
+    for (size_t i = 0; i < x.size(); ++i) expect_close(x[i].grad(), plain[i].grad(), 1e-12);
+    if (!retain) continue;
+    const std::vector<Tensor> second = leaves_of({a, an});
+    const auto [sb, sbn] = composed::add_layer_norm(second[0], second[1] * in[3], {3}, in[2]);
+    backward({sb, sbn}, {db, dbn});
+    expect_close(a.grad(), second[0].grad(), 1e-12);
+  }
+}
+
+TEST(AddLayerNorm, ThreadsDoNotChangeBits) {
+  const std::vector<Tensor> in{random({500, 48}, 1, DType::f32), random({500, 48}, 2, DType::f32),
+                               random({48}, 3, DType::f32), random({48}, 4, DType::f32)};
+  const Tensor dy = random({500, 48}, 5, DType::f32);
+  expect_same_on_threads([&] {
+    std::vector<Tensor> all = gradients(add_and_norm({48}), in, dy);
+    all.push_back(add_and_norm({48})(in));
+    return all;
+  });
+}
+
+// --- rms_norm ---
+
+TEST(RmsNorm, MatchesPyTorch) {
+  const Tensor x = wave({2, 3, 4}, 1) * 3.0;
+  expect_golden([](const std::vector<Tensor>& in) { return rms_norm(in[0], {4}, in[1]); },
+                {x, wave({4}, 2)}, golden::kRmsNorm);
+  expect_golden(
+      [](const std::vector<Tensor>& in) {
+        return rms_norm(in[0], {3, 4}, {}, 0.1);
+      },
+      {x}, golden::kRmsNormTwoDims);
+}
+
+TEST(RmsNorm, MatchesItsDefinition) {
+  for (const Shape& shape : {Shape{7}, {5, 7}, {2, 3, 40}, {130, 33}, {3, 1}, {1, 500}}) {
+    const int64_t n = shape.back();
+    const std::vector<Tensor> in{random(shape, 1), random({n}, 2)};
+    const Function fused = [n](const std::vector<Tensor>& x) { return rms_norm(x[0], {n}, x[1]); };
+    const Function plain = [n](const std::vector<Tensor>& x) {
+      return composed::rms_norm(x[0], {n}, x[1]);
+    };
+    expect_close(fused(in), plain(in), 1e-12, to_string(shape));
+    const Tensor dy = random(shape, 3);
+    const auto got = gradients(fused, in, dy), expected = gradients(plain, in, dy);
+    for (size_t i = 0; i < in.size(); ++i) {
+      expect_close(got[i], expected[i], 1e-10, to_string(shape));
+    }
+  }
+}
+
+TEST(RmsNorm, Gradients) {
+  const Tensor x = random({2, 3, 4}, 1), w = random({3, 4}, 2);
+  const Function f = [](const std::vector<Tensor>& in) {
+    return rms_norm(in[0], {3, 4}, in[1], 0.1);
+  };
+  expect_gradients(f, {x, w});
+  expect_second_gradients(f, {random({2, 3, 4}, 1), w});
+  expect_gradients(
+      [](const std::vector<Tensor>& in) {  // the second gradient of h goes into the first's buffer
+        const Tensor h = in[0] * 2.0;
+        return h + rms_norm(h, {4}) * 3.0;
+      },
+      {random({3, 4}, 1)});
+}
+
+// The epsilon of the dtype, as torch.nn.functional.rms_norm.
+TEST(RmsNorm, DefaultEpsilon) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const double eps = dtype == DType::f32 ? 0x1p-23 : 0x1p-52;
+    const Tensor x = full({1, 2}, 1e-8, dtype);
+    expect_close(rms_norm(x, {2}), rms_norm(x, {2}, {}, eps), 0);
+    EXPECT_NEAR(values(rms_norm(x, {2}))[0], 1e-8 / std::sqrt(1e-16 + eps), 1e-7);
+  }
+}
+
+TEST(RmsNorm, EachInstructionSet) {
+  int count = 0;
+  const char* const* isas = kernels::runnable_isas(&count);
+  const Tensor x = random({9, 150}, 1), r = random({9, 150}, 2), w = random({150}, 3);
+  for (int i = 0; i < count; ++i) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Tensor x0 = x.to(dtype), r0 = r.to(dtype), w0 = w.to(dtype), y = empty_like(x0),
+                   sum = empty_like(x0);
+      kernels::kernels_for(isas[i]).norm.rms_norm[static_cast<int>(dtype)](
+          KernelScope(),
+          {9, 150, 1e-5, x0.raw_data(), r0.raw_data(), w0.raw_data(), nullptr,
+           const_cast<void*>(y.raw_data()), const_cast<void*>(sum.raw_data()), nullptr, nullptr});
+      expect_close(sum, x + r, 1e-6, isas[i]);
+      expect_close(y, composed::rms_norm(x + r, {150}, w, 1e-5), 3e-6, isas[i]);
+    }
+  }
+}
+
+TEST(RmsNorm, NotFiniteStays) {
+  const Tensor x = tensor<float>({1, NAN, 3, 1, 2, 3, INFINITY, 1, 2}, {3, 3});
+  const std::vector<float> y = rms_norm(x, {3}).to_vector<float>();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(std::isnan(y[static_cast<size_t>(i)]));
+  for (size_t i = 3; i < 6; ++i) EXPECT_TRUE(std::isfinite(y[i]));
+  EXPECT_TRUE(std::isnan(y[6]));
 }
 
 }  // namespace

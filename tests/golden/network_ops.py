@@ -42,6 +42,9 @@ w, b = wave((4,), 2), wave((4,), 3)
 emit("kLayerNorm", lambda x, w, b: F.layer_norm(x, (4,), w, b), [x, w, b])
 emit("kLayerNormTwoDims", lambda x: F.layer_norm(x, (3, 4), eps=0.1), [x])
 
+emit("kRmsNorm", lambda x, w: F.rms_norm(x, (4,), w), [x, w])
+emit("kRmsNormTwoDims", lambda x: F.rms_norm(x, (3, 4), eps=0.1), [x])
+
 logits = wave((5, 7), 4) * 2
 target = torch.tensor([3, 0, -100, 6, 2])
 for reduction in ("none", "mean", "sum"):
@@ -49,6 +52,9 @@ for reduction in ("none", "mean", "sum"):
          lambda x, r=reduction: F.cross_entropy(x, target, reduction=r, label_smoothing=0.1), [logits])
 grid = torch.tensor([[1, 0, 3], [2, 2, 1]])
 emit("kCrossEntropyGrid", lambda x: F.cross_entropy(x, grid, ignore_index=1), [wave((2, 4, 3), 5)])
+emit("kLinearCrossEntropy",
+     lambda x, w, b: F.linear_cross_entropy(x, w, target, linear_bias=b, label_smoothing=0.1),
+     [wave((5, 3), 1), wave((7, 3), 2), wave((7,), 3)])
 emit("kMse", F.mse_loss, [wave((3, 4), 1), wave((3, 4), 2)])
 
 q, k, v = wave((2, 2, 4, 3), 1), wave((2, 2, 5, 3), 2), wave((2, 2, 5, 2), 3)

@@ -200,6 +200,16 @@ def transformer():
             )
 
 
+def root_mean_square():
+    for name, module, value in [
+        ("rms_norm", nn.RMSNorm(6), x(2, 3, 6)),
+        ("rms_norm_2d", nn.RMSNorm((3, 4), eps=1e-3), x(2, 3, 4)),
+        ("rms_norm_plain", nn.RMSNorm(6, elementwise_affine=False), x(2, 6)),
+    ]:
+        module = randomised(name, module)
+        case(name, module, lambda x, m=module: m(x), x=value)
+
+
 def printed():
     modules = {
         "mlp": nn.Sequential(
@@ -214,6 +224,8 @@ def printed():
         "embedding": nn.Embedding(5, 3, padding_idx=1),
         "layer_norm": nn.LayerNorm((3, 4), eps=1e-6),
         "layer_norm_plain": nn.LayerNorm(3, elementwise_affine=False, bias=False),
+        "rms_norm": nn.RMSNorm(3),
+        "rms_norm_plain": nn.RMSNorm((3, 4), eps=1e-6, elementwise_affine=False),
     }
     tower = type("Tower", (nn.Module,), {})()
     tower.embed = nn.Embedding(5, 3)
@@ -241,6 +253,7 @@ def main():
     losses()
     attention()
     transformer()
+    root_mean_square()
     printed()
     default = pathlib.Path(__file__).with_suffix(".safetensors")
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default

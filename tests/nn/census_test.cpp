@@ -50,6 +50,8 @@ std::vector<std::function<Made()>> every_module() {
       make<LayerNorm>(4),
       make<LayerNorm>(4, LayerNormOptions{.bias = false}),
       make<LayerNorm>(4, LayerNormOptions{.elementwise_affine = false}),
+      make<RMSNorm>(4),
+      make<RMSNorm>(4, RmsNormOptions{.elementwise_affine = false}),
       make<Dropout>(),
       make<ReLU>(),
       make<SiLU>(),

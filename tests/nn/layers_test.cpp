@@ -146,6 +146,33 @@ TEST(Layers, LayerNorm) {
   expect_simple("layer_norm_plain", LayerNorm(6, {.elementwise_affine = false}));
 }
 
+TEST(Layers, RmsNorm) {
+  expect_simple("rms_norm", RMSNorm(6));
+  expect_simple("rms_norm_2d", RMSNorm(Shape{3, 4}, {.eps = 1e-3}));
+  expect_simple("rms_norm_plain", RMSNorm(6, {.elementwise_affine = false}));
+  EXPECT_THROW(RMSNorm(Shape{}), ConfigError);
+  EXPECT_THROW(RMSNorm(6, {.eps = -1}), ConfigError);
+}
+
+// The sum of a residual connection and its norm, as the two operators give them; and a hook sees
+// the call.
+TEST(Layers, LayerNormAdds) {
+  LayerNorm norm(6);
+  const Tensor x = randn({2, 3, 6}), residual = randn({2, 3, 6});
+  const Tensor expected = norm(x + residual);
+  const auto same = [&] {
+    const auto [sum, normalized] = norm.add(x, residual);
+    EXPECT_EQ(sum.to_vector<float>(), (x + residual).to_vector<float>());
+    EXPECT_EQ(normalized.to_vector<float>(), expected.to_vector<float>());
+  };
+  same();
+  int calls = 0;
+  const HookHandle handle = norm.register_forward_hook(
+      [&](const ModuleBase&, const std::vector<Tensor>&, std::vector<Tensor>&) { ++calls; });
+  same();
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(Layers, Activations) {
   expect_simple("relu", ReLU());
   expect_simple("gelu", GELU());
@@ -593,6 +620,9 @@ TEST(Printing, IsPyTorchs) {
   EXPECT_EQ(to_string(LayerNorm(Shape{3, 4}, {.eps = 1e-6})), metadata("print:layer_norm"));
   EXPECT_EQ(to_string(LayerNorm(3, {.elementwise_affine = false})),
             metadata("print:layer_norm_plain"));
+  EXPECT_EQ(to_string(RMSNorm(3)), metadata("print:rms_norm"));
+  EXPECT_EQ(to_string(RMSNorm(Shape{3, 4}, {.eps = 1e-6, .elementwise_affine = false})),
+            metadata("print:rms_norm_plain"));
   EXPECT_EQ(to_string(Tower()), metadata("print:tower"));
   EXPECT_EQ(to_string(Described()), metadata("print:described"));
   std::ostringstream out;
