@@ -18,7 +18,8 @@ struct MemoryStats {
 MemoryStats memory_stats();
 void reset_peak_memory();
 
-// Gives cached blocks above 1 MiB back to the system.
+// Gives cached blocks above 256 KiB back to the system. Where blocks in use lie between them only
+// their pages go, and the addresses stay counted as reserved.
 void empty_cache();
 
 }  // namespace adjoint

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace adjoint {
@@ -36,6 +37,21 @@ Tensor pow(const Tensor& base, Scalar exponent);
 Tensor rsub(const Tensor& a, Scalar b);  // b - a
 Tensor rdiv(const Tensor& a, Scalar b);  // b / a
 
+// The same of a temporary (or of a tensor given up by std::move): where nobody else sees its
+// elements and the graph does not keep them, the result takes their place instead of fresh memory.
+Tensor add(Tensor&& a, const Tensor& b);
+Tensor add(const Tensor& a, Tensor&& b);
+Tensor add(Tensor&& a, Tensor&& b);
+Tensor sub(Tensor&& a, const Tensor& b);
+Tensor mul(Tensor&& a, const Tensor& b);
+Tensor mul(const Tensor& a, Tensor&& b);
+Tensor mul(Tensor&& a, Tensor&& b);
+Tensor div(Tensor&& a, const Tensor& b);
+Tensor add(Tensor&& a, Scalar b);
+Tensor sub(Tensor&& a, Scalar b);
+Tensor mul(Tensor&& a, Scalar b);
+Tensor div(Tensor&& a, Scalar b);
+
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
@@ -44,6 +60,18 @@ inline Tensor operator+(const Tensor& a, Scalar b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, Scalar b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, Scalar b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, Scalar b) { return div(a, b); }
+inline Tensor operator+(Tensor&& a, const Tensor& b) { return add(std::move(a), b); }
+inline Tensor operator+(const Tensor& a, Tensor&& b) { return add(a, std::move(b)); }
+inline Tensor operator+(Tensor&& a, Tensor&& b) { return add(std::move(a), std::move(b)); }
+inline Tensor operator-(Tensor&& a, const Tensor& b) { return sub(std::move(a), b); }
+inline Tensor operator*(Tensor&& a, const Tensor& b) { return mul(std::move(a), b); }
+inline Tensor operator*(const Tensor& a, Tensor&& b) { return mul(a, std::move(b)); }
+inline Tensor operator*(Tensor&& a, Tensor&& b) { return mul(std::move(a), std::move(b)); }
+inline Tensor operator/(Tensor&& a, const Tensor& b) { return div(std::move(a), b); }
+inline Tensor operator+(Tensor&& a, Scalar b) { return add(std::move(a), b); }
+inline Tensor operator-(Tensor&& a, Scalar b) { return sub(std::move(a), b); }
+inline Tensor operator*(Tensor&& a, Scalar b) { return mul(std::move(a), b); }
+inline Tensor operator/(Tensor&& a, Scalar b) { return div(std::move(a), b); }
 inline Tensor operator+(Scalar a, const Tensor& b) { return add(b, a); }
 inline Tensor operator-(Scalar a, const Tensor& b) { return rsub(b, a); }
 inline Tensor operator*(Scalar a, const Tensor& b) { return mul(b, a); }
@@ -65,6 +93,11 @@ Tensor relu(const Tensor& x);
 enum class Gelu { erf, tanh };
 Tensor gelu(const Tensor& x, Gelu approximate = Gelu::erf);
 Tensor silu(const Tensor& x);
+Tensor tanh(Tensor&& x);  // as add(Tensor&&, ...)
+Tensor sigmoid(Tensor&& x);
+Tensor relu(Tensor&& x);
+Tensor gelu(Tensor&& x, Gelu approximate = Gelu::erf);
+Tensor silu(Tensor&& x);
 Tensor erf(const Tensor& x);
 Tensor erfc(const Tensor& x);
 inline Tensor operator-(const Tensor& x) { return neg(x); }

@@ -7,7 +7,7 @@
 
 namespace adjoint {
 
-Shape::Shape(std::span<const int64_t> values) {
+Shape::Shape(std::span<const int64_t> values) : values_{} {
   check<ShapeError>(values.size() <= kMaxDims, "Shape: ", values.size(),
                     " dimensions; expected at most ", kMaxDims);
   std::copy(values.begin(), values.end(), values_);
@@ -32,7 +32,7 @@ void Shape::insert(int position, int64_t value) {
 
 void Shape::erase(int position) {
   std::copy(values_ + position + 1, values_ + rank_, values_ + position);
-  values_[--rank_] = 0;
+  --rank_;
 }
 
 std::string to_string(const Shape& shape) {
@@ -48,12 +48,8 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 }
 
 Strides contiguous_strides(const Shape& shape) {
-  Strides strides = shape;
-  int64_t step = 1;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    strides[i] = step;
-    step *= std::max<int64_t>(shape[i], 1);
-  }
+  Strides strides;
+  strides.set_contiguous_strides(shape);
   return strides;
 }
 

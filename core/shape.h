@@ -16,7 +16,7 @@ inline constexpr int kMaxDims = 8;
 // allocates nothing. More than kMaxDims entries throw ShapeError.
 class Shape {
  public:
-  Shape() = default;
+  Shape() noexcept : values_{} {}
   Shape(std::initializer_list<int64_t> values) : Shape(std::span(values.begin(), values.size())) {}
   explicit Shape(std::span<const int64_t> values);
   // One number stands for itself: zeros(3), sum(x, 1). Not a bool, which is another argument.
@@ -24,6 +24,12 @@ class Shape {
   requires(!std::same_as<T, bool>) Shape(T value)  // NOLINT(google-explicit-constructor)
       : Shape({static_cast<int64_t>(value)}) {}
   static Shape filled(int rank, int64_t value);
+  Shape(const Shape& other) noexcept { assign(other); }
+  Shape& operator=(const Shape& other) noexcept {
+    assign(other);
+    return *this;
+  }
+  ~Shape() = default;
 
   int rank() const { return rank_; }
   bool empty() const { return rank_ == 0; }
@@ -57,8 +63,41 @@ class Shape {
     return true;
   }
 
+  // These become the strides of a row-major tensor of the shape, in elements.
+  void set_contiguous_strides(const Shape& shape) {
+    rank_ = shape.rank_;
+    int64_t step = 1;
+    for (int i = rank_ - 1; i >= 0; --i) {
+      values_[i] = step;
+      step *= shape[i] > 1 ? shape[i] : 1;
+    }
+  }
+
  private:
-  int64_t values_[kMaxDims] = {};
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+// It cannot see that a copy's entries below its rank are set.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+  // Entry by entry and no more than there are: an operator on one number spends a tenth of its time
+  // on copies of all eight, and a wide load of entries just stored one by one waits for the stores.
+  void assign(const Shape& other) {
+    rank_ = other.rank_;
+    if (rank_ < 1) return;
+    values_[0] = other.values_[0];
+    if (rank_ < 2) return;
+    values_[1] = other.values_[1];
+    if (rank_ < 3) return;
+    values_[2] = other.values_[2];
+    if (rank_ < 4) return;
+    values_[3] = other.values_[3];
+    for (int i = 4; i < rank_; ++i) values_[i] = other.values_[i];
+  }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+  int64_t values_[kMaxDims];  // those from rank_ on have no meaning
   int32_t rank_ = 0;
 };
 

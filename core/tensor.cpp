@@ -76,8 +76,19 @@ Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
   impl->storage = storage;
   impl->numel = numel;
   impl->shape = shape;
-  impl->strides = contiguous_strides(shape);
+  impl->strides.set_contiguous_strides(shape);
   return Tensor(impl);
+}
+
+Tensor make_over(const char* op, const Tensor& dying, const Shape& shape, DType dtype) {
+  const TensorImpl* impl = dying.impl();
+  const bool fits =
+      impl->unique() && impl->contiguous && impl->dtype == dtype && impl->shape == shape &&
+      impl->storage->bytes == static_cast<size_t>(impl->numel) * element_size(dtype) &&
+      (impl->node == nullptr || !impl->node->is_leaf());
+  if (!fits) return make_empty(op, shape, dtype);
+  impl->storage->change(op);
+  return make_view(dying, impl->shape, impl->strides, 0);
 }
 
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {

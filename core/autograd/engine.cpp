@@ -3,6 +3,7 @@
 #include <adjoint/core/error.h>
 
 #include <algorithm>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -27,18 +28,15 @@ class BackwardRun {
         record_(create_graph),
         buffers_(std::move(spare().buffers)),
         entries_(std::move(spare().entries)),
+        free_(std::move(spare().free)),
         ready_(std::move(spare().ready)) {
-    buffers_.clear();
-    entries_.clear();
-    ready_.clear();
+    clear();
   }
 
   ~BackwardRun() {
     for (const Entry& entry : entries_) unclaim(entry);
-    buffers_.clear();
-    entries_.clear();
-    ready_.clear();
-    spare() = {std::move(buffers_), std::move(entries_), std::move(ready_)};
+    clear();
+    spare() = {std::move(buffers_), std::move(entries_), std::move(free_), std::move(ready_)};
   }
   BackwardRun(const BackwardRun&) = delete;
   BackwardRun& operator=(const BackwardRun&) = delete;
@@ -63,10 +61,20 @@ class BackwardRun {
 
   // Runs until nothing is left.
   void execute() {
-    while (!ready_.empty()) {
-      std::pop_heap(ready_.begin(), ready_.end());
-      const Ready next = ready_.back();
-      ready_.pop_back();
+    struct Restore {
+      Node* node = exchange_current_node(nullptr);
+      ~Restore() { exchange_current_node(node); }
+    } restore;
+    while (true) {
+      Ready next = next_;
+      if (next.node == nullptr || (!ready_.empty() && next < ready_.front())) {
+        if (ready_.empty()) return;
+        std::pop_heap(ready_.begin(), ready_.end());
+        next = ready_.back();
+        ready_.pop_back();
+      } else {
+        next_.node = nullptr;
+      }
       run_node(next.node, next.entry);
     }
   }
@@ -127,6 +135,7 @@ class BackwardRun {
   struct Spare {
     std::vector<Tensor> buffers;
     std::vector<Entry> entries;
+    std::vector<uint32_t> free;
     std::vector<Ready> ready;
   };
 
@@ -136,7 +145,21 @@ class BackwardRun {
     return instance;
   }
 
+  void clear() {
+    buffers_.clear();
+    entries_.clear();
+    free_.clear();
+    ready_.clear();
+  }
+
   uint32_t add_entry(Node* node, bool foreign) {
+    // The entry of a node that has run serves the next, so that a long chain stays in the cache.
+    if (node->output_count == 1 && !free_.empty()) {
+      const uint32_t entry = free_.back();
+      free_.pop_back();
+      entries_[entry] = {node, entries_[entry].first, false, false, foreign, false};
+      return entry;
+    }
     const auto entry = static_cast<uint32_t>(entries_.size());
     entries_.push_back(
         {node, static_cast<uint32_t>(buffers_.size()), false, false, foreign, false});
@@ -213,7 +236,12 @@ class BackwardRun {
   void make_ready(Node* node, uint32_t entry) {
     if (entries_[entry].queued) return;
     entries_[entry].queued = true;
-    ready_.push_back({node->sequence, node, entry});
+    const Ready ready{node->sequence, node, entry};
+    if (next_.node == nullptr) {
+      next_ = ready;
+      return;
+    }
+    ready_.push_back(ready);
     std::push_heap(ready_.begin(), ready_.end());
   }
 
@@ -321,7 +349,11 @@ class BackwardRun {
       call(node, dy);
     }
     Entry& done = entries_[entry];
-    if (!done.foreign) node->run.store(nullptr, std::memory_order_release);
+    if (!done.foreign) {
+      node->run.store(nullptr, std::memory_order_release);
+      // Pruned runs ask after nodes that have run.
+      if (outputs == 1 && !pruned_) free_.push_back(entry);
+    }
     done.node = nullptr;
   }
 
@@ -333,15 +365,11 @@ class BackwardRun {
   }
 
   void call(Node* node, Tensor* dy) {
-    check<AutogradError>(!node->freed(), node->name,
+    check<AutogradError>(!node->freed, node->name,
                          ": backward through a graph a second time: what '", node->name,
                          "' saved was freed by the first backward; expected a fresh forward; pass "
                          "retain_graph = true to the first one");
-    Node* before = exchange_current_node(node);
-    struct Restore {
-      Node* node;
-      ~Restore() { exchange_current_node(node); }
-    } restore{before};
+    exchange_current_node(node);
     offered_.clear();
     Grads grads = node->call(Backward(*this, *node, dy));
     check<AutogradError>(grads.size() == node->edge_count, node->name, ": backward returned ",
@@ -353,12 +381,15 @@ class BackwardRun {
       if (!grads[i].defined() || !needs(*node, i)) continue;
       add(node->edges[i].node, node->edges[i].output, std::move(grads[i]));
     }
-    if (!retain_) node->free_saved();
+    if (!retain_ && node->saves) node->free_saved();
   }
 
   bool retain_, record_, pruned_ = false;
   std::vector<Tensor> buffers_;
   std::vector<Entry> entries_;
+  std::vector<uint32_t> free_;  // entries of nodes with one output that have run
+  // The nodes that wait: one apart, so that a chain never touches the heap, which has the others.
+  Ready next_{0, nullptr, 0};
   std::vector<Ready> ready_;
   std::unordered_map<Node*, uint32_t> foreign_;
   std::vector<const TensorImpl*> offered_;  // by `into`, to the node that runs
@@ -371,8 +402,8 @@ Tensor Backward::into(int i) const { return run_.into(node_, i); }
 
 namespace {
 
-void check_outputs(const char* op, const std::vector<Tensor>& outputs,
-                   const std::vector<Tensor>& gradients) {
+void check_outputs(const char* op, std::span<const Tensor> outputs,
+                   std::span<const Tensor> gradients) {
   check<AutogradError>(!outputs.empty(), op, ": no outputs; expected at least one");
   check<AutogradError>(gradients.empty() || gradients.size() == outputs.size(), op, ": ",
                        gradients.size(), " gradients for ", outputs.size(),
@@ -394,8 +425,8 @@ void check_outputs(const char* op, const std::vector<Tensor>& outputs,
 }
 
 // Nodes stay alive through their outputs: holding the outputs holds the graph.
-void run(BackwardRun& engine, const std::vector<Tensor>& outputs,
-         const std::vector<Tensor>& gradients, bool create_graph) {
+void run(BackwardRun& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+         bool create_graph) {
   const AutoGradMode mode(create_graph);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool given = i < gradients.size() && gradients[i].defined();
@@ -404,13 +435,24 @@ void run(BackwardRun& engine, const std::vector<Tensor>& outputs,
   engine.execute();
 }
 
+void backward_of(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+                 bool retain_graph, bool create_graph) {
+  check_outputs("backward", outputs, gradients);
+  BackwardRun engine(retain_graph || create_graph, create_graph);
+  run(engine, outputs, gradients, create_graph);
+}
+
 }  // namespace
 
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients,
               bool retain_graph, bool create_graph) {
-  check_outputs("backward", outputs, gradients);
-  BackwardRun engine(retain_graph || create_graph, create_graph);
-  run(engine, outputs, gradients, create_graph);
+  backward_of(outputs, gradients, retain_graph, create_graph);
+}
+
+void Tensor::backward() const { backward(BackwardOptions{}); }
+
+void Tensor::backward(const BackwardOptions& options) const {
+  backward_of({this, 1}, {&options.gradient, 1}, options.retain_graph, options.create_graph);
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,

@@ -3,14 +3,68 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 
+#include <algorithm>
+#include <mutex>
+
 #include "core/autograd/gradient_ops.h"
 #include "core/tensor/tensor_impl.h"
 
 namespace adjoint {
 namespace {
 
-std::atomic<uint64_t> last_sequence{0};
-std::atomic<int64_t> leaves{0}, destroyed{0};
+// How many nodes this thread has made and not destroyed; negative where it destroys what others
+// made. A thread writes its own figure only, so counting needs no locked instruction.
+struct LiveCount {
+  std::atomic<int64_t> nodes{0};
+  LiveCount *before = nullptr, *after = nullptr;
+  bool registered = false, closed = false;
+};
+constinit thread_local LiveCount live;
+
+// The figures of all threads. Never destroyed: nodes may outlive every static object.
+struct LiveCounts {
+  std::mutex mutex;
+  LiveCount* first = nullptr;
+  std::atomic<int64_t> ended{0};  // of threads that are no more
+
+  static LiveCounts& instance() {
+    static auto* counts = new LiveCounts;
+    return *counts;
+  }
+};
+
+struct LiveGuard {
+  ~LiveGuard() {
+    LiveCounts& all = LiveCounts::instance();
+    const std::lock_guard lock(all.mutex);
+    (live.before != nullptr ? live.before->after : all.first) = live.after;
+    if (live.after != nullptr) live.after->before = live.before;
+    all.ended += live.nodes.load(std::memory_order_relaxed);
+    live.closed = true;
+  }
+};
+
+[[gnu::noinline]] void register_thread() {
+  live.registered = true;
+  thread_local LiveGuard guard;
+  (void)guard;
+  LiveCounts& all = LiveCounts::instance();
+  const std::lock_guard lock(all.mutex);
+  live.after = all.first;
+  if (all.first != nullptr) all.first->before = &live;
+  all.first = &live;
+}
+
+void count_node(int64_t change) {
+  if (!live.registered) register_thread();
+  if (live.closed) {
+    LiveCounts::instance().ended += change;
+    return;
+  }
+  live.nodes.store(live.nodes.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+}
+
+constinit thread_local uint64_t last_sequence = 0;
 
 // Released nodes that wait to be destroyed, and whether the loop that does it is running.
 thread_local Node* released = nullptr;
@@ -18,24 +72,33 @@ thread_local bool destroying = false;
 
 }  // namespace
 
-// Every node but a leaf took a number when it was made.
 int64_t live_nodes() {
-  const int64_t made = static_cast<int64_t>(last_sequence.load(std::memory_order_relaxed)) +
-                       leaves.load(std::memory_order_relaxed);
-  return made - destroyed.load(std::memory_order_relaxed);
+  LiveCounts& all = LiveCounts::instance();
+  const std::lock_guard lock(all.mutex);
+  int64_t nodes = all.ended;
+  for (const LiveCount* thread = all.first; thread != nullptr; thread = thread->after) {
+    nodes += thread->nodes.load(std::memory_order_relaxed);
+  }
+  return nodes;
 }
 
-uint64_t Node::next_sequence() { return last_sequence.fetch_add(1, std::memory_order_relaxed) + 1; }
-
 Node::Node(const char* op_name, uint64_t number) : name(op_name), sequence(number) {
-  if (number == 0) leaves.fetch_add(1, std::memory_order_relaxed);
+  count_node(1);
+}
+
+void Node::set_sequence() {
+  uint64_t last = last_sequence;
+  for (int32_t i = 0; i < edge_count; ++i) {
+    if (edges[i].node != nullptr) last = std::max(last, edges[i].node->sequence);
+  }
+  sequence = last_sequence = last + 1;
 }
 
 Node::~Node() {
   for (int32_t i = 0; i < edge_count; ++i) {
     if (edges[i].node != nullptr) release(edges[i].node);
   }
-  destroyed.fetch_add(1, std::memory_order_relaxed);
+  count_node(-1);
 }
 
 // See Note [Graph ownership].
@@ -193,13 +256,6 @@ HookHandle Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) cons
 Tensor Tensor::detach() const {
   check(impl_ != nullptr, "detach: undefined tensor; expected a tensor with elements");
   return make_view(*this, shape(), strides(), impl_->offset);
-}
-
-void Tensor::backward() const { backward(BackwardOptions{}); }
-
-void Tensor::backward(const BackwardOptions& options) const {
-  adjoint::backward({*this}, {options.gradient}, options.retain_graph || options.create_graph,
-                    options.create_graph);
 }
 
 }  // namespace adjoint

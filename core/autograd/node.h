@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/tensor/tensor_impl.h"
+
 namespace adjoint {
 
 class Node;
@@ -45,6 +47,10 @@ class Backward {
 
   // The gradient of output i; undefined when nothing depends on it.
   const Tensor& dy(int i) const { return dy_[i]; }
+  // The same, given up by the engine: for the closure's last use of it. Passed on it costs nothing,
+  // and an operator that takes a temporary writes over it, if nobody else holds it (the caller of
+  // backward, a hook, a retained gradient do). See Note [Donation].
+  Tensor take_dy(int i) const { return std::move(dy_[i]); }
   // Whether input i's gradient is wanted.
   bool needs(int i) const;
   // A buffer of input i's shape and dtype that its gradient will be added to and that nobody else
@@ -72,27 +78,34 @@ struct OutputMeta {
 // a node saved of its own outputs holds elements only, so there is no cycle. The last release of a
 // node never recurses: released nodes queue up and one loop destroys them (a chain of a million
 // operations must not overflow the stack).
+//
+// Note [Sequence]
+// Backward runs nodes in falling order of their numbers, so a node's number must be above those of
+// the nodes that its edges lead to. It is one more than the largest of these and of the last number
+// that this thread gave (Lamport's clock): creation order within a thread, and topological where a
+// graph crosses threads, with nothing shared. Two threads may give the same number, but then
+// neither node depends on the other.
 class Node {
  public:
-  // `sequence` 0 is for leaves, which run last.
+  // `number` 0 is for leaves, which run last.
   Node(const char* op_name, uint64_t number);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   static void retain(Node* node) { node->references_.fetch_add(1, std::memory_order_relaxed); }
   static void release(Node* node) noexcept;
-  // Reverse creation order is a topological order.
-  static uint64_t next_sequence();
+  // Gives the node its number, once its edges are set. See Note [Sequence].
+  void set_sequence();
 
   virtual Grads call(const Backward& backward) = 0;
-  // Frees what was saved. A second call of `call` is then an error.
+  // Frees what was saved, if it `saves`. A second call of `call` is then an error.
   virtual void free_saved() noexcept = 0;
-  virtual bool freed() const = 0;
-  virtual bool is_leaf() const { return false; }
+  bool is_leaf() const { return sequence == 0; }
 
   const char* const name;
-  const uint64_t sequence;
+  uint64_t sequence;
   int32_t edge_count = 0, output_count = 0;
+  bool saves = false, freed = false;
   Edge* edges = nullptr;          // in the node's own allocation
   OutputMeta* outputs = nullptr;  // likewise
 
@@ -137,8 +150,6 @@ class Leaf final : public Node {
 
   Grads call(const Backward& backward) override;
   void free_saved() noexcept override {}
-  bool freed() const override { return false; }
-  bool is_leaf() const override { return true; }
 
   Tensor get_grad();
   // Returns what was there.
@@ -161,6 +172,10 @@ class Leaf final : public Node {
 };
 
 // Whether gradients flow to the tensor.
-inline bool wants_grad(const Tensor& x) { return x.defined() && x.requires_grad(); }
+inline bool wants_grad(const Tensor& x) {
+  if (!x.defined()) return false;
+  const Node* node = x.impl()->node;
+  return node != nullptr && (!node->is_leaf() || static_cast<const Leaf*>(node)->requires_grad);
+}
 
 }  // namespace adjoint

@@ -74,8 +74,7 @@ Op::Op(const char* name, std::initializer_list<Input> inputs,
     recording_ = recording_ || wants_grad(*in.tensor);
     ++i;
   }
-  attribute_count_ = static_cast<int>(attributes.size());
-  std::copy(attributes.begin(), attributes.end(), attributes_);
+  set_attributes(attributes);
   recording_ = recording_ && recording_enabled;
   begin();
 }
@@ -89,10 +88,18 @@ Op::Op(const char* name, std::span<const Tensor> inputs,
                  " is an undefined tensor; expected a tensor with elements");
     recording_ = recording_ || wants_grad(inputs[i]);
   }
-  attribute_count_ = static_cast<int>(attributes.size());
-  std::copy(attributes.begin(), attributes.end(), attributes_);
+  set_attributes(attributes);
   recording_ = recording_ && recording_enabled;
   begin();
+}
+
+void Op::set_attributes(std::initializer_list<Attribute> attributes) {
+  attribute_count_ = static_cast<int>(attributes.size());
+  if (attribute_count_ == 1) {  // by far the commonest; not worth a call of memmove
+    attributes_[0] = *attributes.begin();
+  } else {
+    std::copy(attributes.begin(), attributes.end(), attributes_);
+  }
 }
 
 void Op::begin() {

@@ -93,13 +93,15 @@ class ClosureNode final : public Node {
 
   Grads call(const Backward& backward) override { return (*closure_)(backward); }
   void free_saved() noexcept override {
-    if (saves_) closure_.reset();
+    closure_.reset();
+    freed = true;
   }
-  bool freed() const override { return !closure_.has_value(); }
 
  private:
-  ClosureNode(const char* op_name, F&& closure, bool saves)
-      : Node(op_name, next_sequence()), closure_(std::move(closure)), saves_(saves) {}
+  ClosureNode(const char* op_name, F&& closure, bool saves_some)
+      : Node(op_name, 1), closure_(std::move(closure)) {
+    saves = saves_some;
+  }
 
   static size_t total_bytes(int edges, int outputs) {
     return sizeof(ClosureNode) + sizeof(Edge) * static_cast<size_t>(edges) +
@@ -113,7 +115,6 @@ class ClosureNode final : public Node {
   }
 
   std::optional<F> closure_;
-  bool saves_;
 };
 
 class Op {
@@ -150,16 +151,28 @@ class Op {
   }
   SavedTensor save_output(const Tensor& y, int output = 0) const;
 
+  // Memory for the result. `dying` is an input that ends with this operator (nullptr: none does)
+  // and that nothing saves. See Note [Donation].
+  Tensor make_result(const Tensor* dying, const Shape& shape, DType dtype) const {
+    if (dying == nullptr || observed_) return make_empty(name_, shape, dtype);
+    return make_over(name_, *dying, shape, dtype);
+  }
+
   // Ends the operator: y gets a node with the closure `Grads(const Backward&)`, which returns one
-  // gradient for each input.
+  // gradient for each input. Takes y out of the caller's variable: handing a handle on costs
+  // nothing, copying it two locked instructions.
   template <class F>
-  Tensor differentiable(Tensor y, F&& backward) const {
+  Tensor differentiable(Tensor& y, F&& backward) const {
     if (recording_) {
       Node* node = make_node(std::forward<F>(backward), 1);
       if (!attach(y, node, 0)) Node::release(node);
     }
     finish(y);
-    return y;
+    return std::move(y);
+  }
+  template <class F>
+  Tensor differentiable(Tensor&& y, F&& backward) const {
+    return differentiable(y, std::forward<F>(backward));
   }
   // Several outputs of one node; those that are not of a floating dtype stay without gradient.
   template <size_t N, class F>
@@ -218,8 +231,10 @@ class Op {
     Node* node = ClosureNode<Closure>::create(name_, Closure(std::forward<F>(backward)), saves_,
                                               input_count_, outputs);
     for (int i = 0; i < input_count_; ++i) connect(node->edges[i], input(i));
+    node->set_sequence();
     return node;
   }
+  void set_attributes(std::initializer_list<Attribute> attributes);
   void begin();
   static void connect(Edge& edge, const Tensor& x);
   // Gives y a reference to the node, unless its dtype has no gradients.

@@ -58,53 +58,93 @@ kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar
   return result;
 }
 
+// The loop over y and x, of y's shape, with a number as operand `at`.
+kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const TypedScalar& value,
+                                  int at) {
+  kernels::Loop<3> loop;  // the one thing returned: a copy would cost as much as the kernel
+  if (!x.impl()->contiguous) {
+    loop = with_scalar(make_loop<2>(y.shape(), {&y, &x}), value, at);
+    return loop;
+  }
+  loop.rank = 1;
+  loop.size[0] = x.impl()->numel;
+  loop.parameter[0] = loop.parameter[1] = 0;
+  loop.data[0] = y.impl()->bytes();
+  loop.data[at] = const_cast<char*>(value.bytes);
+  loop.data[3 - at] = x.impl()->bytes();
+  loop.stride[0][0] = loop.stride[3 - at][0] = 1;
+  loop.stride[at][0] = 0;
+  return loop;
+}
+
+// x in another dtype, or x itself: a reference, for copying a handle costs two locked instructions.
+class Cast {
+ public:
+  Cast(const Tensor& x, DType dtype)
+      : converted_(x.dtype() == dtype ? Tensor() : to(x, dtype)),
+        tensor_(converted_.defined() ? converted_ : x) {}
+  const Tensor& operator*() const { return tensor_; }
+
+ private:
+  const Tensor converted_;
+  const Tensor& tensor_;
+};
+
 // Integers and bools become f32 where a function has only real values.
 Tensor as_floating(const Tensor& x) { return is_floating_point(x.dtype()) ? x : to(x, DType::f32); }
 
+// `dying`: x is a temporary, see Note [Donation].
 template <class F>
-Tensor unary(const char* name, Unary which, const Tensor& x) {
+Tensor unary(const char* name, Unary which, const Tensor& x, bool dying = false) {
   const Op op(name, {x});
   const auto kernel = kernel_table().elementwise.unary[static_cast<int>(which)][index(x.dtype())];
   if (kernel == nullptr) return unary<F>(name, which, as_floating(x));
-  Tensor y = make_empty(name, x.shape(), x.dtype());
-  kernel(KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
   using functors::Uses;
   constexpr bool uses_input = F::kUses == Uses::input || F::kUses == Uses::both;
   constexpr bool uses_output = F::kUses == Uses::output || F::kUses == Uses::both;
+  const bool over = dying && !(uses_input && op.recording());
+  Tensor y = op.make_result(over ? &x : nullptr, x.shape(), x.dtype());
+  kernel(KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
   return op.differentiable(
       y,
       [which, x = op.save_if(uses_input, x),
        y = uses_output ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
-        const Tensor& dy = b.dy(0);
-        const Tensor x0 = *x, y0 = *y;
+        const Tensor dy = b.take_dy(0), x0 = *x, y0 = *y;
         if (grad_enabled()) return {F::derivative(x0, y0, dy)};
-        Tensor dx = empty_like(dy);
+        Tensor dx = make_over("backward", dy, dy.shape(), dy.dtype());
         const Tensor& in = uses_input ? x0 : dy;
         const Tensor& out = uses_output ? y0 : dy;
         kernel_table().elementwise.unary_backward[static_cast<int>(which)][index(dy.dtype())](
             KernelScope(), make_loop<4>(dy.shape(), {&dx, &in, &out, &dy}));
-        return {dx};
+        return {std::move(dx)};
       });
 }
 
-Tensor binary_value(const char* name, Binary which, const Tensor& a, const Tensor& b, DType dtype) {
-  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
-  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
-  const Shape shape = broadcast_shapes(name, a0.shape(), b0.shape());
-  Tensor y = make_empty(name, shape, dtype);
+// Which operands of a function of two are temporaries: see Note [Donation].
+constexpr int kNone = 0, kLeft = 1, kRight = 2;
+
+Tensor binary_value(const Op& op, Binary which, const Tensor& a, const Tensor& b, DType dtype,
+                    int dying = kNone) {
+  const Cast a0(a, dtype), b0(b, dtype);
+  const Shape shape = broadcast_shapes(op.name(), a.shape(), b.shape());
+  // What is both operands is not dying: the graph may keep it as the other one.
+  if (a.impl() == b.impl()) dying = kNone;
+  const bool left = (dying & kLeft) != 0 && a.shape() == shape;
+  const Tensor* right = (dying & kRight) != 0 ? &b : nullptr;
+  Tensor y = op.make_result(left ? &a : right, shape, dtype);
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
-      KernelScope(), make_loop<3>(shape, {&y, &a0, &b0}));
+      KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}));
   return y;
 }
 
 // a op value, or value op a where `reversed`.
-Tensor scalar_value(const char* name, Binary which, const Tensor& a, Scalar value, DType dtype,
-                    bool reversed = false) {
-  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
-  Tensor y = make_empty(name, a0.shape(), dtype);
+Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, DType dtype,
+                    bool dying = false, bool reversed = false) {
+  const Cast a0(a, dtype);
+  Tensor y = op.make_result(dying ? &a : nullptr, a.shape(), dtype);
   const TypedScalar typed(value, dtype);
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
-      KernelScope(), with_scalar(make_loop<2>(a0.shape(), {&y, &a0}), typed, reversed ? 1 : 2));
+      KernelScope(), loop_with_scalar(y, *a0, typed, reversed ? 1 : 2));
   return y;
 }
 
@@ -114,24 +154,97 @@ DType real_dtype(DType dtype) { return is_floating_point(dtype) ? dtype : DType:
 Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
   const DType dtype = promote(a.dtype(), b.dtype());
-  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
-  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
+  const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   Tensor y = make_empty(name, shape, DType::boolean);
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
-      KernelScope(), make_loop<3>(shape, {&y, &a0, &b0}));
-  return op.no_gradient(y);
+      KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}));
+  return op.no_gradient(std::move(y));
 }
 
 Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
   const Op op(name, {a}, {{"other", b.real()}});
   const DType dtype = promote_scalar(a.dtype(), b);
-  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
+  const Cast a0(a, dtype);
   Tensor y = make_empty(name, a.shape(), DType::boolean);
   const TypedScalar typed(b, dtype);
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
-      KernelScope(), with_scalar(make_loop<2>(a.shape(), {&y, &a0}), typed, 2));
-  return op.no_gradient(y);
+      KernelScope(), loop_with_scalar(y, *a0, typed, 2));
+  return op.no_gradient(std::move(y));
+}
+
+// Arithmetic, with what is known of the operands' lives.
+
+Tensor add_of(const Tensor& a, const Tensor& b, int dying) {
+  const Op op("add", {a, b});
+  Tensor y = binary_value(op, Binary::add, a, b, promote(a.dtype(), b.dtype()), dying);
+  return op.differentiable(y, [](const Backward& g) -> Grads {
+    // Two handles only where two are wanted: one that is alone can be written over.
+    if (!g.needs(1)) return {g.take_dy(0), Tensor()};
+    Tensor da = g.needs(0) ? g.dy(0) : Tensor();
+    return {std::move(da), g.take_dy(0)};
+  });
+}
+
+Tensor sub_of(const Tensor& a, const Tensor& b, int dying) {
+  const Op op("sub", {a, b});
+  Tensor y = binary_value(op, Binary::sub, a, b, promote(a.dtype(), b.dtype()), dying);
+  return op.differentiable(y, [](const Backward& g) -> Grads {
+    Tensor db = g.needs(1) ? -g.dy(0) : Tensor();
+    return {g.take_dy(0), std::move(db)};
+  });
+}
+
+Tensor mul_of(const Tensor& a, const Tensor& b, int dying) {
+  const Op op("mul", {a, b});
+  if (op.needs(1)) dying &= ~kLeft;
+  if (op.needs(0)) dying &= ~kRight;
+  Tensor y = binary_value(op, Binary::mul, a, b, promote(a.dtype(), b.dtype()), dying);
+  return op.differentiable(
+      y,
+      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b)](const Backward& g) -> Grads {
+        if (!g.needs(1)) return {g.needs(0) ? g.take_dy(0) * *b : Tensor(), Tensor()};
+        Tensor da = g.needs(0) ? g.dy(0) * *b : Tensor();
+        return {std::move(da), g.take_dy(0) * *a};
+      });
+}
+
+Tensor div_of(const Tensor& a, const Tensor& b, int dying) {
+  const Op op("div", {a, b});
+  const DType dtype = real_dtype(promote(a.dtype(), b.dtype()));
+  Tensor y = binary_value(op, Binary::div, a, b, dtype, dying);
+  return op.differentiable(y,
+                           [b = op.save(b), y = op.needs(1) ? op.save_output(y) : SavedTensor()](
+                               const Backward& g) -> Grads {
+                             Tensor da = g.take_dy(0) / *b;
+                             Tensor db = g.needs(1) ? -(da * *y) : Tensor();
+                             return {std::move(da), std::move(db)};
+                           });
+}
+
+Tensor add_of(const Tensor& a, Scalar b, bool dying) {
+  const Op op("add", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value(op, Binary::add, a, b, promote_scalar(a.dtype(), b), dying);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
+}
+
+Tensor sub_of(const Tensor& a, Scalar b, bool dying) {
+  const Op op("sub", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value(op, Binary::sub, a, b, promote_scalar(a.dtype(), b), dying);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
+}
+
+Tensor mul_of(const Tensor& a, Scalar b, bool dying) {
+  const Op op("mul", {a}, {{"other", b.real()}});
+  Tensor y = scalar_value(op, Binary::mul, a, b, promote_scalar(a.dtype(), b), dying);
+  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.take_dy(0) * b}; });
+}
+
+Tensor div_of(const Tensor& a, Scalar b, bool dying) {
+  const Op op("div", {a}, {{"other", b.real()}});
+  const DType dtype = real_dtype(promote_scalar(a.dtype(), b));
+  Tensor y = scalar_value(op, Binary::div, a, b, dtype, dying);
+  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.take_dy(0) / b}; });
 }
 
 }  // namespace
@@ -149,49 +262,38 @@ Tensor scalar_tensor(Scalar value, DType dtype) {
 }
 
 // y = a + b;   da = dy, db = dy
-Tensor add(const Tensor& a, const Tensor& b) {
-  const Op op("add", {a, b});
-  Tensor y = binary_value("add", Binary::add, a, b, promote(a.dtype(), b.dtype()));
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0), g.dy(0)}; });
-}
+Tensor add(const Tensor& a, const Tensor& b) { return add_of(a, b, kNone); }
+Tensor add(Tensor&& a, const Tensor& b) { return add_of(a, b, kLeft); }
+Tensor add(const Tensor& a, Tensor&& b) { return add_of(a, b, kRight); }
+Tensor add(Tensor&& a, Tensor&& b) { return add_of(a, b, kLeft | kRight); }
+Tensor add(const Tensor& a, Scalar b) { return add_of(a, b, false); }
+Tensor add(Tensor&& a, Scalar b) { return add_of(a, b, true); }
 
 // y = a - b;   da = dy, db = -dy
-Tensor sub(const Tensor& a, const Tensor& b) {
-  const Op op("sub", {a, b});
-  Tensor y = binary_value("sub", Binary::sub, a, b, promote(a.dtype(), b.dtype()));
-  return op.differentiable(y, [](const Backward& g) -> Grads {
-    return {g.dy(0), g.needs(1) ? -g.dy(0) : Tensor()};
-  });
-}
+Tensor sub(const Tensor& a, const Tensor& b) { return sub_of(a, b, kNone); }
+Tensor sub(Tensor&& a, const Tensor& b) { return sub_of(a, b, kLeft); }
+Tensor sub(const Tensor& a, Scalar b) { return sub_of(a, b, false); }
+Tensor sub(Tensor&& a, Scalar b) { return sub_of(a, b, true); }
 
 // y = a b;   da = dy b, db = dy a
-Tensor mul(const Tensor& a, const Tensor& b) {
-  const Op op("mul", {a, b});
-  Tensor y = binary_value("mul", Binary::mul, a, b, promote(a.dtype(), b.dtype()));
-  return op.differentiable(
-      y,
-      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b)](const Backward& g) -> Grads {
-        return {g.needs(0) ? g.dy(0) * *b : Tensor(), g.needs(1) ? g.dy(0) * *a : Tensor()};
-      });
-}
+Tensor mul(const Tensor& a, const Tensor& b) { return mul_of(a, b, kNone); }
+Tensor mul(Tensor&& a, const Tensor& b) { return mul_of(a, b, kLeft); }
+Tensor mul(const Tensor& a, Tensor&& b) { return mul_of(a, b, kRight); }
+Tensor mul(Tensor&& a, Tensor&& b) { return mul_of(a, b, kLeft | kRight); }
+Tensor mul(const Tensor& a, Scalar b) { return mul_of(a, b, false); }
+Tensor mul(Tensor&& a, Scalar b) { return mul_of(a, b, true); }
 
 // y = a / b;   da = dy / b, db = -dy y / b
-Tensor div(const Tensor& a, const Tensor& b) {
-  const Op op("div", {a, b});
-  Tensor y = binary_value("div", Binary::div, a, b, real_dtype(promote(a.dtype(), b.dtype())));
-  return op.differentiable(y,
-                           [b = op.save(b), y = op.needs(1) ? op.save_output(y) : SavedTensor()](
-                               const Backward& g) -> Grads {
-                             const Tensor b0 = *b, da = g.dy(0) / b0;
-                             return {da, g.needs(1) ? -(da * *y) : Tensor()};
-                           });
-}
+Tensor div(const Tensor& a, const Tensor& b) { return div_of(a, b, kNone); }
+Tensor div(Tensor&& a, const Tensor& b) { return div_of(a, b, kLeft); }
+Tensor div(const Tensor& a, Scalar b) { return div_of(a, b, false); }
+Tensor div(Tensor&& a, Scalar b) { return div_of(a, b, true); }
 
 // y = a^b;   da = dy b a^(b-1), db = dy y log(a); both are 0 where the power is constant
 Tensor pow(const Tensor& base, const Tensor& exponent) {
   const Op op("pow", {base, exponent});
   const DType dtype = real_dtype(promote(base.dtype(), exponent.dtype()));
-  Tensor y = binary_value("pow", Binary::pow, base, exponent, dtype);
+  Tensor y = binary_value(op, Binary::pow, base, exponent, dtype);
   return op.differentiable(
       y,
       [a = op.save(base), b = op.save(exponent),
@@ -212,7 +314,7 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
 // y = max(a, b);   da = dy where a > b, dy / 2 where equal
 Tensor maximum(const Tensor& a, const Tensor& b) {
   const Op op("maximum", {a, b});
-  Tensor y = binary_value("maximum", Binary::maximum, a, b, promote(a.dtype(), b.dtype()));
+  Tensor y = binary_value(op, Binary::maximum, a, b, promote(a.dtype(), b.dtype()));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
     const Tensor a0 = *a, b0 = *b;
     const Tensor& dy = g.dy(0);
@@ -224,7 +326,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   const Op op("minimum", {a, b});
-  Tensor y = binary_value("minimum", Binary::minimum, a, b, promote(a.dtype(), b.dtype()));
+  Tensor y = binary_value(op, Binary::minimum, a, b, promote(a.dtype(), b.dtype()));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
     const Tensor a0 = *a, b0 = *b;
     const Tensor& dy = g.dy(0);
@@ -234,43 +336,19 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   });
 }
 
-Tensor add(const Tensor& a, Scalar b) {
-  const Op op("add", {a}, {{"other", b.real()}});
-  Tensor y = scalar_value("add", Binary::add, a, b, promote_scalar(a.dtype(), b));
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
-}
-
-Tensor sub(const Tensor& a, Scalar b) {
-  const Op op("sub", {a}, {{"other", b.real()}});
-  Tensor y = scalar_value("sub", Binary::sub, a, b, promote_scalar(a.dtype(), b));
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
-}
-
 Tensor rsub(const Tensor& a, Scalar b) {
   const Op op("rsub", {a}, {{"other", b.real()}});
-  Tensor y = scalar_value("rsub", Binary::sub, a, b, promote_scalar(a.dtype(), b), true);
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {-g.dy(0)}; });
-}
-
-Tensor mul(const Tensor& a, Scalar b) {
-  const Op op("mul", {a}, {{"other", b.real()}});
-  Tensor y = scalar_value("mul", Binary::mul, a, b, promote_scalar(a.dtype(), b));
-  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.dy(0) * b}; });
-}
-
-Tensor div(const Tensor& a, Scalar b) {
-  const Op op("div", {a}, {{"other", b.real()}});
-  Tensor y = scalar_value("div", Binary::div, a, b, real_dtype(promote_scalar(a.dtype(), b)));
-  return op.differentiable(y, [b](const Backward& g) -> Grads { return {g.dy(0) / b}; });
+  Tensor y = scalar_value(op, Binary::sub, a, b, promote_scalar(a.dtype(), b), false, true);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {-g.take_dy(0)}; });
 }
 
 // y = c / x;   dx = -dy y / x
 Tensor rdiv(const Tensor& a, Scalar b) {
   const Op op("rdiv", {a}, {{"other", b.real()}});
   Tensor y =
-      scalar_value("rdiv", Binary::div, a, b, real_dtype(promote_scalar(a.dtype(), b)), true);
+      scalar_value(op, Binary::div, a, b, real_dtype(promote_scalar(a.dtype(), b)), false, true);
   return op.differentiable(y, [a = op.save(a), y = op.save_output(y)](const Backward& g) -> Grads {
-    return {-(g.dy(0) * *y) / *a};
+    return {-(g.take_dy(0) * *y) / *a};
   });
 }
 
@@ -279,13 +357,13 @@ Tensor pow(const Tensor& base, Scalar exponent) {
   const double p = exponent.real();
   const Op op("pow", {base}, {{"exponent", p}});
   const DType dtype = real_dtype(base.dtype());
-  Tensor y = p == 2.0 ? binary_value("pow", Binary::mul, base, base, dtype)
-                      : scalar_value("pow", Binary::pow, base, exponent, dtype);
+  Tensor y = p == 2.0 ? binary_value(op, Binary::mul, base, base, dtype)
+                      : scalar_value(op, Binary::pow, base, exponent, dtype);
   return op.differentiable(y, [p, x = op.save_if(p != 0.0, base)](const Backward& g) -> Grads {
     if (p == 0.0) return {g.dy(0) * 0.0};
-    if (p == 1.0) return {g.dy(0)};
+    if (p == 1.0) return {g.take_dy(0)};
     const Tensor x0 = *x;
-    return {g.dy(0) * p * (p == 2.0 ? x0 : pow(x0, p - 1.0))};
+    return {g.take_dy(0) * p * (p == 2.0 ? x0 : pow(x0, p - 1.0))};
   });
 }
 
@@ -301,14 +379,22 @@ Tensor reciprocal(const Tensor& x) {
 Tensor sin(const Tensor& x) { return unary<functors::Sin>("sin", Unary::sin, x); }
 Tensor cos(const Tensor& x) { return unary<functors::Cos>("cos", Unary::cos, x); }
 Tensor tanh(const Tensor& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x); }
+Tensor tanh(Tensor&& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x, true); }
 Tensor sigmoid(const Tensor& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x); }
+Tensor sigmoid(Tensor&& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x, true); }
 Tensor relu(const Tensor& x) { return unary<functors::Relu>("relu", Unary::relu, x); }
+Tensor relu(Tensor&& x) { return unary<functors::Relu>("relu", Unary::relu, x, true); }
 Tensor silu(const Tensor& x) { return unary<functors::Silu>("silu", Unary::silu, x); }
+Tensor silu(Tensor&& x) { return unary<functors::Silu>("silu", Unary::silu, x, true); }
 Tensor erf(const Tensor& x) { return unary<functors::Erf>("erf", Unary::erf, x); }
 Tensor erfc(const Tensor& x) { return unary<functors::Erfc>("erfc", Unary::erfc, x); }
 Tensor gelu(const Tensor& x, Gelu approximate) {
   return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x)
                                    : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x);
+}
+Tensor gelu(Tensor&& x, Gelu approximate) {
+  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x, true)
+                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x, true);
 }
 
 Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", Compare::eq, a, b); }
@@ -330,13 +416,12 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   op.check<DTypeError>(condition.dtype() == DType::boolean, "condition is of dtype ",
                        condition.dtype(), "; expected bool; compare with 0 to get one");
   const DType dtype = promote(a.dtype(), b.dtype());
-  const Tensor a0 = a.dtype() == dtype ? a : to(a, dtype);
-  const Tensor b0 = b.dtype() == dtype ? b : to(b, dtype);
+  const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape =
       broadcast_shapes("where", broadcast_shapes("where", condition.shape(), a.shape()), b.shape());
   Tensor y = make_empty("where", shape, dtype);
   kernel_table().elementwise.where[index(dtype)](KernelScope(),
-                                                 make_loop<4>(shape, {&y, &condition, &a0, &b0}));
+                                                 make_loop<4>(shape, {&y, &condition, &*a0, &*b0}));
   return op.differentiable(y, [c = op.save(condition)](const Backward& g) -> Grads {
     const Tensor c0 = *c;
     return {Tensor(), g.needs(1) ? where(c0, g.dy(0), 0.0) : Tensor(),
@@ -376,7 +461,7 @@ Tensor to(const Tensor& x, DType dtype) {
   kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
       KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
   if (!is_floating_point(dtype)) return op.no_gradient(y);
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
 
 Tensor clone(const Tensor& x) {
@@ -384,7 +469,7 @@ Tensor clone(const Tensor& x) {
   Tensor y = make_empty("clone", x.shape(), x.dtype());
   kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
       KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.dy(0)}; });
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }

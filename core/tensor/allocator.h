@@ -1,10 +1,11 @@
 // The caching allocator under every tensor, graph node and scratch buffer.
 //
-// Blocks are aligned to 64 bytes. Up to 1 MiB they come in size classes, four to a doubling, from
+// Blocks are aligned to 64 bytes. Up to 256 KiB they come in size classes, four to a doubling, from
 // caches of the calling thread that spill to shared lists (a loader thread allocates what the main
-// thread frees); above, in multiples of 2 MiB on huge pages. Nothing goes back to the system until
-// empty_cache(), so a training step in steady state asks it for nothing.
-// Safe from any thread, after a thread's caches are gone, and in static destruction.
+// thread frees); above, in granules of 16 KiB, cut out of regions on huge pages and joined again
+// (see Note [Large blocks]). Nothing goes back to the system until empty_cache(), so a training
+// step in steady state asks it for nothing. Safe from any thread, after a thread's caches are gone,
+// and in static destruction.
 #pragma once
 
 #include <cstddef>

@@ -24,4 +24,13 @@ void* system_allocate(size_t bytes) noexcept {
 
 void system_free(void* memory, size_t bytes) noexcept { munmap(memory, bytes); }
 
+void system_discard(void* memory, size_t bytes) noexcept {
+  const auto from = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t first = (from + kHugePage - 1) / kHugePage * kHugePage;
+  const uintptr_t last = (from + bytes) / kHugePage * kHugePage;
+  if (first < last) {
+    madvise(static_cast<char*>(memory) + (first - from), last - first, MADV_DONTNEED);
+  }
+}
+
 }  // namespace adjoint

@@ -12,4 +12,7 @@ inline constexpr size_t kHugePage = size_t{2} << 20;
 void* system_allocate(size_t bytes) noexcept;
 void system_free(void* memory, size_t bytes) noexcept;
 
+// Gives back the huge pages that lie wholly inside; the addresses stay, their contents do not.
+void system_discard(void* memory, size_t bytes) noexcept;
+
 }  // namespace adjoint

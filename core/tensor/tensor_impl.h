@@ -50,6 +50,14 @@ int64_t checked_numel(const char* op, const Shape& shape);
 // A tensor of fresh, uninitialised elements. Checks the sizes; errors name op.
 Tensor make_empty(const char* op, const Shape& shape, DType dtype);
 
+// Note [Donation]
+// A result of `shape` and `dtype` in the place of `dying`, an input whose last handle is dropped
+// when the operator ends: where nobody else sees its elements, and they are as many and of the same
+// dtype, the result shares its storage, which counts as changed by op; otherwise it is a fresh
+// tensor. REQUIRES: the operator writes element i only when it has read every input's element i,
+// and neither reads nor saves dying afterwards. Its history, which the graph goes on from, stays.
+Tensor make_over(const char* op, const Tensor& dying, const Shape& shape, DType dtype);
+
 // A tensor of x's elements with another layout and without history. REQUIRES: it stays inside x's
 // storage, and checked_numel took the shape where that is not smaller than x's.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset);

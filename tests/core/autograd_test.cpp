@@ -379,6 +379,29 @@ TEST(Autograd, BackwardInsideAHook) {
   EXPECT_EQ(z.grad().item(), 8);
 }
 
+// A thread that has recorded little continues what one has recorded that did much, and back: see
+// Note [Sequence].
+TEST(Autograd, GraphsMayCrossThreads) {
+  const Tensor x = tensor<double>({0.5, -2.0}).requires_grad_();
+  Tensor a = x;
+  for (int i = 0; i < 1000; ++i) a = a + 1.0;
+  Tensor b, c, dx;
+  std::thread([&] { b = a * x; }).join();
+  std::thread([&] { c = a * b; }).join();
+  const Tensor y = (b * c).sum() + a.sum();
+  std::thread([&] {
+    y.backward();
+    dx = x.grad();
+  }).join();
+  // y = a (a x)^2 + a with a = x + 1000.
+  const std::vector<double> at = x.to_vector<double>(), found = dx.to_vector<double>();
+  for (size_t i = 0; i < at.size(); ++i) {
+    const double v = at[i], s = v + 1000;
+    const double expected = 3 * s * s * v * v + s * s * s * 2 * v + 1;
+    EXPECT_NEAR(found[i], expected, 1e-12 * std::abs(expected));
+  }
+}
+
 TEST(Autograd, ThreadsShareParameters) {
   const Tensor w = leaf({1, 1, 1, 1});
   constexpr int kThreads = 4, kRuns = 200;
