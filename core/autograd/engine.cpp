@@ -29,14 +29,16 @@ class BackwardRun {
         buffers_(std::move(spare().buffers)),
         entries_(std::move(spare().entries)),
         free_(std::move(spare().free)),
-        ready_(std::move(spare().ready)) {
+        ready_(std::move(spare().ready)),
+        offered_(std::move(spare().offered)) {
     clear();
   }
 
   ~BackwardRun() {
     for (const Entry& entry : entries_) unclaim(entry);
     clear();
-    spare() = {std::move(buffers_), std::move(entries_), std::move(free_), std::move(ready_)};
+    spare() = {std::move(buffers_), std::move(entries_), std::move(free_), std::move(ready_),
+               std::move(offered_)};
   }
   BackwardRun(const BackwardRun&) = delete;
   BackwardRun& operator=(const BackwardRun&) = delete;
@@ -137,6 +139,7 @@ class BackwardRun {
     std::vector<Entry> entries;
     std::vector<uint32_t> free;
     std::vector<Ready> ready;
+    std::vector<const TensorImpl*> offered;
   };
 
   // The vectors of the last run on this thread, for the next: a step allocates none.
@@ -150,6 +153,7 @@ class BackwardRun {
     entries_.clear();
     free_.clear();
     ready_.clear();
+    offered_.clear();
   }
 
   uint32_t add_entry(Node* node, bool foreign) {

@@ -14,6 +14,9 @@ constexpr size_t kGranule = size_t{16} << 10;
 // What is taken from the system at once at least: pages that nobody touches cost nothing, and what
 // lies in one region can be joined.
 constexpr size_t kRegion = size_t{64} << 20;
+// Once cut, a block above a region's size is seldom whole again: the gradient of a 124M model's
+// embedding, freed between two steps, would lose its place to the logits.
+constexpr size_t kGiant = kRegion / kGranule;
 // Larger blocks than that are not found in a cache again.
 constexpr size_t kWarm = (size_t{8} << 20) / kGranule;
 
@@ -86,6 +89,7 @@ void* LargeBlocks::take(size_t bytes) noexcept {
     block = find(granules);
   }
   if (block == nullptr) block = grow(granules);
+  if (block == nullptr) block = find(granules, true);
   return block == nullptr ? nullptr : cut(block, granules);
 }
 
@@ -125,8 +129,9 @@ void LargeBlocks::release() noexcept {
   }
 }
 
-// The smallest free block of so many granules or more: lists are in the order of sizes.
-LargeBlocks::Header* LargeBlocks::find(size_t granules) {
+// The smallest free block of so many granules or more: lists are in the order of sizes. A giant is
+// for another giant, unless memory ends.
+LargeBlocks::Header* LargeBlocks::find(size_t granules, bool break_giants) {
   for (int bin = bin_of(granules); bin < kBins; ++bin) {
     const uint64_t rest = filled_[bin / 64] >> (bin % 64);
     if (rest == 0) {
@@ -137,6 +142,7 @@ LargeBlocks::Header* LargeBlocks::find(size_t granules) {
     Header* best = nullptr;
     for (Header* block = bins_[bin]; block != nullptr; block = block->next) {
       if (block->granules < granules) continue;
+      if (block->granules > kGiant && granules < block->granules / 2 && !break_giants) continue;
       if (best == nullptr || block->granules < best->granules) best = block;
     }
     if (best != nullptr) {

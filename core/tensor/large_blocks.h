@@ -41,7 +41,7 @@ class LargeBlocks {
   struct Header;
   static constexpr int kBins = 256, kRecent = 32;
 
-  Header* find(size_t granules);
+  Header* find(size_t granules, bool break_giants = false);
   Header* grow(size_t granules);
   void* cut(Header* block, size_t granules);
   void join(Header* block);
