@@ -3,6 +3,7 @@
 // over repeated timed blocks after a warm-up.
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
+#include <adjoint/core/inference_weights.h>
 #include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
 #include <adjoint/models/gpt.h>
@@ -188,16 +189,22 @@ void gpt_124m_decode() {
   models::Gpt m(kGpt124m);
   m.eval();
   const NoGrad guard;
-  const double t = median_time(
-      [&] {
-        models::KvCache cache = m.make_cache();
-        Tensor token = argmax(m.next_logits(randint(0, 50257, {1, 16}), cache), -1);
-        for (int i = 0; i < 63; ++i) {
-          token = argmax(m.next_logits(reshape(token, {1, 1}), cache), -1);
-        }
-      },
-      4, 3, 1);
-  out("gpt_124m_decode", "fp32", 64 / t, "tok/s");
+  const auto measure = [&](const char* metric, WeightFormat format) {
+    const InferenceWeights weights(format);
+    const double t = median_time(
+        [&] {
+          models::KvCache cache = m.make_cache();
+          Tensor token = argmax(m.next_logits(randint(0, 50257, {1, 16}), cache), -1);
+          for (int i = 0; i < 63; ++i) {
+            token = argmax(m.next_logits(reshape(token, {1, 1}), cache), -1);
+          }
+        },
+        4, 3, 1);
+    out("gpt_124m_decode", metric, 64 / t, "tok/s");
+  };
+  measure("fp32", WeightFormat::f32);
+  measure("bf16", WeightFormat::bf16);
+  measure("int8", WeightFormat::int8);
 }
 
 void gpt_124m_prompt() {

@@ -26,10 +26,11 @@ void parallel_calls(int64_t tasks, void (*body)(void* context, int64_t task), vo
 // when all are done. Inside a parallel_for, or while another thread uses the pool, it runs on the
 // calling thread alone. The first exception thrown by f is thrown again here.
 //
-// f may call operators: each task starts in the caller's grad mode, and what it makes of it ends
-// with the task; denormals are flushed to zero on all threads, the caller included, so that results
-// do not depend on who computes them. The default generator is another one on each thread: a task
-// that wants random numbers makes a generator of its own, seeded by the task:
+// f may call operators: each task starts in the caller's grad mode and with its InferenceWeights,
+// and what it makes of them ends with the task; denormals are flushed to zero on all threads, the
+// caller included, so that results do not depend on who computes them. The default generator is
+// another one on each thread: a task that wants random numbers makes a generator of its own, seeded
+// by the task:
 //   Generator generator(seed, task);
 //   Tensor noise = randn({n}, DType::f32, generator);
 template <class F>

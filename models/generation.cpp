@@ -23,10 +23,12 @@ Tensor ids_of(std::span<const Token> tokens) {
 // learned and absolute: once the text slides, each step moves every token, and nothing can be kept.
 class Reader {
  public:
-  Reader(const Gpt& model, bool use_cache) : model_(model), use_cache_(use_cache) {}
+  Reader(const Gpt& model, const GenerationOptions& options)
+      : model_(model), use_cache_(options.use_cache), weights_(options.weights) {}
 
   std::vector<double> logits_after(std::span<const Token> text) {
     const NoGrad no_grad;
+    const InferenceWeights weights(weights_);
     const auto block = static_cast<size_t>(model_.config().block_size);
     Tensor logits;
     if (use_cache_ && text.size() <= block) {
@@ -42,6 +44,7 @@ class Reader {
  private:
   const Gpt& model_;
   bool use_cache_;
+  WeightFormat weights_;
   KvCache cache_;
 };
 
@@ -128,7 +131,7 @@ void generate(Gpt& model, std::span<const Token> prompt, const GenerationOptions
   check<ConfigError>(!prompt.empty(), "generate: the prompt is empty; expected a token or more");
   const EvalMode eval(model);
   Generator generator(options.seed);
-  Reader reader(model, options.use_cache);
+  Reader reader(model, options);
   std::vector<Token> text(prompt.begin(), prompt.end());
   for (int64_t i = 0; i < options.max_tokens; ++i) {
     const Token token = sample(reader.logits_after(text), options.sampling, generator);

@@ -1,6 +1,7 @@
 // Text from a language model: one token after the other, each drawn from what the model expects.
 #pragma once
 
+#include <adjoint/core/inference_weights.h>
 #include <adjoint/core/random.h>
 #include <adjoint/data/char_tokenizer.h>
 #include <adjoint/models/gpt.h>
@@ -35,6 +36,8 @@ struct GenerationOptions {
   uint64_t seed = 0;
   std::vector<std::string> stop = {};  // the text ends before the first of these
   bool use_cache = true;               // the same text without, more slowly
+  // Of the products; bf16 and int8 read half and a quarter of the bytes, for another text.
+  WeightFormat weights = WeightFormat::f32;
 };
 
 // Continues a prompt of one token or more. Every token goes to `on_token`, which may end it by

@@ -10,7 +10,7 @@
 namespace adjoint::tools {
 
 int command_generate(const Arguments& arguments) {
-  std::string model_dir, prompt;
+  std::string model_dir, prompt, weights = "f32";
   models::GenerationOptions options;
   int64_t seed = 1337;
   train::OptionTable table("adjoint generate", "Writes text that goes on from a prompt.");
@@ -26,7 +26,12 @@ int command_generate(const Arguments& arguments) {
             {.least = 0, .most = 1, .above_least = true});
   table.add("seed", &seed, "N", "of the random numbers", {.least = 0});
   table.add("stop", &options.stop, "TEXT", "the text ends before the first of these");
+  table.add("weights", &weights, {"f32", "bf16", "int8"},
+            "how weights are read; bf16 and int8 are faster, and round them");
   if (table.answers(arguments)) return 0;
+  for (const auto format : {WeightFormat::f32, WeightFormat::bf16, WeightFormat::int8}) {
+    if (weights == name(format)) options.weights = format;
+  }
   check<train::UsageError>(!prompt.empty(), "--prompt: missing or empty; expected some text");
   for (const std::string& stop : options.stop) {
     check<train::UsageError>(!stop.empty(), "--stop: empty; expected some text");

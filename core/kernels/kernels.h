@@ -18,6 +18,7 @@
 #include "core/kernels/norm.h"
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
+#include "core/kernels/skinny.h"
 #include "core/kernels/softmax.h"
 
 namespace adjoint::kernels {
@@ -26,6 +27,7 @@ namespace adjoint::kernels {
 // clang-format off
 #define ADJOINT_KERNEL_FAMILIES(X)         \
   X(GemmTable, gemm)                       \
+  X(SkinnyTable, skinny)                   \
   X(ElementwiseTable, elementwise)         \
   X(ReduceTable, reduce)                   \
   X(SoftmaxTable, softmax)                 \

@@ -72,6 +72,25 @@ void fold(kernels::Gemm<T>& g, Batch& batch) {
   }
 }
 
+// Few rows times the transposed of a matrix with contiguous rows, such as a Linear's weight, which
+// is read once.
+template <class T>
+bool streams(const kernels::Gemm<T>& g, const Batch& batch) {
+  return batch.rank == 0 && kernels::few_rows(g.m, g.k, sizeof(T)) && g.b_row == 1 &&
+         g.b_col >= g.k && !g.accumulate;
+}
+
+template <class T>
+void stream(const kernels::Gemm<T>& g) {
+  const kernels::Skinny<T> product{g.m, g.n,     g.k, g.a,     g.a_row, g.a_col,
+                                   g.b, g.b_col, g.c, g.c_row, g.bias};
+  if constexpr (std::is_same_v<T, float>) {
+    kernel_table().skinny.f32(KernelScope(), product);
+  } else {
+    kernel_table().skinny.f64(KernelScope(), product);
+  }
+}
+
 // Sums over the dimensions along which c does not move, and whatever the kernel's three dimensions
 // of batch do not hold, one product after the other.
 template <class T>
@@ -95,6 +114,10 @@ void run(kernels::Gemm<T> g, Batch batch) {
       g.c += dim.c;
       g.accumulate = g.accumulate || dim.c == 0;
     }
+    return;
+  }
+  if (streams(g, batch)) {
+    stream(g);
     return;
   }
   for (int i = 0; i < 3; ++i) {

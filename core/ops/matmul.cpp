@@ -4,6 +4,7 @@
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
 #include "core/ops/contract.h"
+#include "core/ops/packed_linear.h"
 
 namespace adjoint {
 namespace {
@@ -121,9 +122,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   shape[shape.rank() - 1] = weight.shape()[0];
   Tensor y = make_empty("linear", shape, dtype);
   {
+    const bool packs = wants_packed(weight);
     const NoGrad guard;
-    contract(as_rows(y), as_rows(x), transposed(weight), bias.defined() ? contiguous(bias) : bias,
-             false);
+    const Tensor b = bias.defined() ? contiguous(bias) : bias;
+    if (packs) {
+      packed_linear(as_rows(y), as_rows(x), weight, b);
+    } else {
+      contract(as_rows(y), as_rows(x), transposed(weight), b, false);
+    }
   }
   return op.differentiable(
       y,

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/tensor/allocator.h"
+#include "core/tensor/packed_weight.h"
 
 namespace adjoint {
 
@@ -29,6 +30,7 @@ struct alignas(64) Storage {
   void* data;
   const char* changed_by = nullptr;  // the operator that wrote last
   std::atomic<int32_t> views{0};     // tensors alive that operators made as views of it
+  PackedWeights packed;              // copies of what is here, until it changes
 
   static Storage* create(size_t bytes) {
     auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
@@ -50,6 +52,7 @@ struct alignas(64) Storage {
 
   void change(const char* op) {
     changed_by = op;
+    packed.clear();
     version.store(next_stamp(), std::memory_order_release);
   }
 };

@@ -215,6 +215,49 @@ TEST(Generate, TheCacheDoesNotChangeTheText) {
   }
 }
 
+// The text of the model whose weights are the rounded ones: prompts and tokens, with and without
+// the cache. The model itself keeps its weights, and computes with them afterwards.
+TEST(Generate, WeightsOfFewerBytesAreOneModel) {
+  for (const WeightFormat format : {WeightFormat::bf16, WeightFormat::int8}) {
+    int differ = 0;
+    for (uint64_t seed = 0; seed < (one_sample() ? 2U : 8U); ++seed) {
+      Gpt model = opinionated(9, seed + 1);
+      const std::vector<Token> prompt(seed % 15 + 1, static_cast<Token>(seed % 9));
+      GenerationOptions options{.max_tokens = 30, .sampling = {.temperature = 1.3}, .seed = seed};
+      const std::vector<Token> exact = tokens_of(model, prompt, options);
+      options.weights = format;
+      const std::vector<Token> with = tokens_of(model, prompt, options);
+      options.use_cache = false;
+      EXPECT_EQ(tokens_of(model, prompt, options), with) << seed;
+      options.weights = WeightFormat::f32;
+      EXPECT_EQ(tokens_of(model, prompt, options), exact) << seed;
+      differ += with != exact ? 1 : 0;
+    }
+    EXPECT_EQ(inference_weights(), WeightFormat::f32);
+    EXPECT_GT(differ, 0) << name(format);
+  }
+}
+
+// After a step of training the next text is the new weights'.
+TEST(Generate, WeightsOfFewerBytesFollowTheModel) {
+  Gpt model = opinionated(9);
+  const GenerationOptions options{.max_tokens = 40, .weights = WeightFormat::int8};
+  const std::vector<Token> before = tokens_of(model, {1, 2}, options);
+  optim::SGD optimizer(model.parameters(), {.lr = 5});
+  model
+      .loss(from_vector(std::vector<int64_t>{1, 2, 3}, {1, 3}),
+            from_vector(std::vector<int64_t>{2, 3, 4}, {1, 3}))
+      .backward();
+  optimizer.step();
+  const std::vector<Token> after = tokens_of(model, {1, 2}, options);
+  EXPECT_NE(after, before);
+  Gpt copy = model;  // weights of their own, without copies in any format
+  EXPECT_EQ(tokens_of(copy, {1, 2}, options), after);
+  Gpt other = opinionated(9);
+  model.load_state_dict(other.state_dict());
+  EXPECT_EQ(tokens_of(model, {1, 2}, options), before);
+}
+
 TEST(Generate, EndsWhenToldTo) {
   Gpt model = opinionated(9);
   int seen = 0;

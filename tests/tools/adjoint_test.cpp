@@ -39,7 +39,7 @@ TEST_F(AdjointCli, HelpAndVersion) {
   EXPECT_TRUE(adjoint({"--version"}).out.starts_with("adjoint 0."));
   const std::string options = adjoint({"generate", "--help"}).out;
   for (const char* option : {"--model DIR", "--prompt TEXT", "--max-tokens N", "--temperature X",
-                             "--top-k N", "--top-p X", "--seed N", "--stop TEXT..."}) {
+                             "--top-k N", "--top-p X", "--seed N", "--stop TEXT...", "--weights"}) {
     EXPECT_NE(options.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(options.find("...."), std::string::npos) << options;
@@ -69,6 +69,20 @@ TEST_F(AdjointCli, GenerateGreedily) {
     EXPECT_EQ(generated(Words{"--max-tokens", "40"} + greedy), text);
   }
   EXPECT_NE(generated({"--max-tokens", "40", "--temperature", "5"}), text);
+}
+
+TEST_F(AdjointCli, GenerateWithWeightsOfFewerBytes) {
+  const Words words = {"--max-tokens", "50", "--seed", "5"};
+  EXPECT_EQ(generated(words + Words{"--weights", "f32"}), generated(words));
+  for (const char* weights : {"bf16", "int8"}) {
+    const std::string text = generated(words + Words{"--weights", weights});
+    EXPECT_TRUE(text.starts_with("the grey"));
+    EXPECT_EQ(text.size(), 8 + 50 + 1U) << weights;
+  }
+  const Finished wrong =
+      adjoint(Words{"generate", "--model", path("run"), "--prompt", "the", "--weights", "int4"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.err.find("int8"), std::string::npos) << wrong.err;
 }
 
 TEST_F(AdjointCli, GenerateStops) {
