@@ -128,11 +128,12 @@ void streamed(const Exec& exec, const Skinny<T>& p) {
     for (int64_t j = first * kPanel; j < end; j += size) {
       // Only where rows follow each other without gaps; and nothing beyond this task's own.
       const bool fetches = p.w_row == p.k && j + 2 * size <= end;
-      const auto* ahead = reinterpret_cast<const char*>(p.w + (j + size) * p.w_row);
+      const auto* ahead =
+          fetches ? reinterpret_cast<const char*>(p.w + (j + size) * p.w_row) : nullptr;
       const int cols = static_cast<int>(min_of(size, end - j));
       for (int64_t i = 0; i < p.m; i += kTurnedRows) {
         const int64_t rows = min_of(kTurnedRows, p.m - i);
-        kTurned<T>.of[rows - 1](p, i, j, cols, fetches && i == 0 ? ahead : nullptr);
+        kTurned<T>.of[rows - 1](p, i, j, cols, i == 0 ? ahead : nullptr);
       }
     }
   });
