@@ -49,14 +49,14 @@ class Prefetch {
     next_ = side.data + from * side.stride + k0 * side.k_stride;
     const bool along_k = side.k_stride == 1;
     if (count <= 0 || (!along_k && side.stride != 1)) return;
-    lines_ = ceil_div(along_k ? kc : count, kLine);
+    lines_ = ceil_div(along_k ? kc : count, kOfLine);
     rows_ = along_k ? count : kc;
     step_ = along_k ? side.stride : side.k_stride;
   }
   int64_t total() const { return rows_ * lines_; }
   ADJOINT_INLINE void some(int64_t wanted) {
     for (; wanted > 0 && rows_ > 0; --wanted) {
-      __builtin_prefetch(next_ + line_ * kLine, 0, 2);
+      __builtin_prefetch(next_ + line_ * kOfLine, 0, 2);
       if (++line_ < lines_) continue;
       line_ = 0;
       next_ += step_;
@@ -65,7 +65,7 @@ class Prefetch {
   }
 
  private:
-  static constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  static constexpr int64_t kOfLine = 64 / static_cast<int64_t>(sizeof(T));
   const T* next_ = nullptr;
   int64_t rows_ = 0, lines_ = 0, step_ = 0, line_ = 0;
 };

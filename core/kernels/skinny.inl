@@ -2,7 +2,7 @@
 // contiguous in memory; the order of a sum is that of the matrix product (gemm.inl).
 #include "core/kernels/skinny.h"
 
-#include "core/kernels/gemm_micro.h"
+#include "core/kernels/gemm_tiles.h"
 #include "core/kernels/narrow.h"
 #include "core/kernels/streams.h"
 
@@ -20,13 +20,6 @@ constexpr int kTurnedRows = 4, kPackedRows = 4;
 #endif
 // Registers of columns at a time: chains of their own, enough to hide an fma's latency.
 constexpr int kVectors = 4;
-constexpr int kLine = 64;  // bytes
-
-// The blocks of K of the matrix product, which begin their sums at zero: gemm.inl has the same.
-ADJOINT_INLINE int64_t block_of(int64_t k) {
-  const int64_t blocks = max_of(1, ceil_div(k, kKc));
-  return max_of(1, min_of(kKc, ceil_div(ceil_div(k, blocks), 16) * 16));
-}
 
 // Calls f(first, last) for runs of panels of about `bytes` each, or of as many as keep the threads
 // evenly busy. Elements do not depend on the runs.
@@ -55,10 +48,10 @@ template <class T, int MR>
 void turned_columns(const Skinny<T>& p, int64_t i, int64_t j, int cols, const char* ahead) {
   using V = Vec<T>;
   constexpr int size = V::size;
-  constexpr int kLines = size * size * static_cast<int>(sizeof(T)) / kLine;  // of a square
+  constexpr int64_t kLines = size * size * static_cast<int64_t>(sizeof(T)) / kLine;  // of a square
   const T* const x = p.x + i * p.x_row;
   const T* const w = p.w + j * p.w_row;
-  const int64_t block = block_of(p.k);
+  const int64_t block = max_of(1, KBlocks(p.k).size);
   V total[MR];
 #pragma GCC unroll 8
   for (int r = 0; r < MR; ++r) total[r] = V(0);
@@ -76,7 +69,7 @@ void turned_columns(const Skinny<T>& p, int64_t i, int64_t j, int cols, const ch
       V square[size];
       if (size > 1 && ahead != nullptr) {
 #pragma GCC unroll 16
-        for (int l = 0; l < kLines; ++l) __builtin_prefetch(ahead + l * kLine, 0, 2);
+        for (int64_t l = 0; l < kLines; ++l) __builtin_prefetch(ahead + l * kLine, 0, 2);
         ahead += kLines * kLine;
       }
       if (cols == size) [[likely]] {
@@ -151,7 +144,7 @@ void packed_columns(const PackedProduct& p, int64_t i, int64_t panel, int at) {
   using Stored = typename P::Stored;
   const float* const x = p.x + i * p.x_row;
   const Stored* w = static_cast<const Stored*>(p.panels) + panel * kPanel * p.k + at;
-  const int64_t block = block_of(p.k);
+  const int64_t block = max_of(1, KBlocks(p.k).size);
   V total[MR][kVectors];
 #pragma GCC unroll 4
   for (int r = 0; r < MR; ++r) {

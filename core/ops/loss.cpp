@@ -152,7 +152,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
        options.label_smoothing, losses.impl()->bytes(), logsumexp.impl()->bytes()});
   CrossEntropySaved saved{op.save(logits), op.save(target), logsumexp, options,
                           loss_scale(options.reduction, counted)};
-  const Tensor y = reduce_losses(losses, options.reduction, counted);
+  Tensor y = reduce_losses(losses, options.reduction, counted);
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
     if (!grad_enabled()) return {fused_gradient(s, b.dy(0)), Tensor()};
     const Tensor classes_of = *s.target;

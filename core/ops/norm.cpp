@@ -179,7 +179,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
                       in_dtype(bias, dtype), eps);
   }
   Saved saved{op.save(x), {}, {}, {}, {}, normalized_shape, eps, Kind::layer, false, false};
-  const Tensor y = normalise(op, x, {}, {}, weight, bias, saved);
+  Tensor y = normalise(op, x, {}, {}, weight, bias, saved);
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
     auto [dx, dweight, dbias] = gradients_of_one("layer_norm", s, b);
     return {dx, dweight, dbias};
@@ -204,7 +204,7 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
   const Tensor sum = make_empty("add_layer_norm", x.shape(), dtype);
   Saved saved{op.save_output(sum), {},  {},          {},    {},
               normalized_shape,    eps, Kind::layer, false, false};
-  const Tensor y = normalise(op, x, residual, sum, weight, bias, saved);
+  Tensor y = normalise(op, x, residual, sum, weight, bias, saved);
   auto [s, normalized] = op.differentiable(std::array<Tensor, 2>{sum, y},
                                            [s = std::move(saved)](const Backward& b) -> Grads {
                                              return gradients_of_sum("add_layer_norm", s, b);
@@ -232,7 +232,7 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
               Kind::root_mean_square,
               false,
               false};
-  const Tensor y = normalise(op, x, {}, {}, weight, {}, saved);
+  Tensor y = normalise(op, x, {}, {}, weight, {}, saved);
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
     auto [dx, dweight, dbias] = gradients_of_one("rms_norm", s, b);
     return {dx, dweight};
