@@ -25,7 +25,8 @@ class Shape {
       : Shape({static_cast<int64_t>(value)}) {}
   static Shape filled(int rank, int64_t value);
   Shape(const Shape& other) noexcept { assign(other); }
-  Shape& operator=(const Shape& other) noexcept {
+  // Onto itself it copies what is there.
+  Shape& operator=(const Shape& other) noexcept {  // NOLINT(bugprone-unhandled-self-assignment)
     assign(other);
     return *this;
   }

@@ -163,7 +163,7 @@ bool handed_over(const Saved& s, const Backward& b) {
 
 Tensor hand_over(Tensor made, const Backward& b, int input, double dy) {
   if (dy != 1) mul_(made, dy);
-  const Tensor into = b.into(input);
+  Tensor into = b.into(input);
   if (!into.defined()) return made;
   add_(into, made);
   return into;
@@ -229,7 +229,7 @@ void check_layer(const Op& op, const Tensor& x, const Tensor& weight, const Tens
 // The losses; what backward will want of the work goes to `saved`.
 Tensor compute(const Op& op, const Layer& layer, const Tensor* const (&operands)[3], Saved& saved) {
   const DType dtype = layer.x.dtype();
-  const Tensor losses = make_empty(kName, op.input(2).shape(), dtype);
+  Tensor losses = make_empty(kName, op.input(2).shape(), dtype);
   saved.logsumexp = make_empty(kName, losses.shape(), dtype);
   const bool several = layer.rows() > layer.chunk;
   Targets targets;

@@ -72,7 +72,7 @@ Tensor normalise(const Op& op, const Tensor& x, const Tensor& residual, const Te
   const Shape lead(x.shape().span().first(x.dim() - saved.shape.rank()));
   const Tensor x0 = packed(x), residual0 = packed(residual);
   const Tensor weight0 = packed(weight), bias0 = packed(bias);
-  const Tensor y = make_empty(op.name(), x.shape(), x.dtype());
+  Tensor y = make_empty(op.name(), x.shape(), x.dtype());
   if (op.recording()) {
     if (saved.kind == Kind::layer) saved.mean = make_empty(op.name(), lead, x.dtype());
     saved.rstd = make_empty(op.name(), lead, x.dtype());
