@@ -150,8 +150,7 @@ void gpt_train(const std::string& name, const models::GptConfig& config, int64_t
       [&] {
         optimizer.zero_grad();
         m.loss(ids, targets).backward();
-        const double norm = optim::grad_norm(optimizer.slots());
-        if (norm > 1) optimizer.scale_gradients_once(1 / (norm + 1e-6));
+        optim::clip_grad_norm_(optimizer, 1.0);
         optimizer.step();
       },
       4.0, 5);

@@ -10,43 +10,15 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "tests/core/kernel_execs.h"
 
 namespace adjoint::kernels {
 namespace {
-
-using Body = void (*)(void*, int64_t);
-
-void* acquire(size_t bytes) {
-  return bytes == 0 ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-}
-void release(void* memory) { std::free(memory); }
-
-void serial(int64_t tasks, Body body, void* context) {
-  for (int64_t i = 0; i < tasks; ++i) body(context, i);
-}
-void reversed(int64_t tasks, Body body, void* context) {
-  for (int64_t i = tasks; i-- > 0;) body(context, i);
-}
-void threaded(int64_t tasks, Body body, void* context) {
-  std::vector<std::thread> threads;
-  for (int64_t t = 0; t < 3; ++t) {
-    threads.emplace_back([=] {
-      for (int64_t i = t; i < tasks; i += 3) body(context, i);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
 
 // Results must not depend on the size of a cache either.
 const Exec kSerial{serial, acquire, release, 1, 1 << 20};
 const Exec kReversed{reversed, acquire, release, 2, 1 << 16};
 const Exec kThreaded{threaded, acquire, release, 7, 1 << 18};
-
-std::vector<std::string> isas() {
-  int count = 0;
-  const char* const* names = runnable_isas(&count);
-  return {names, names + count};
-}
 
 template <class T>
 void run(const std::string& isa, const Exec& exec, const Gemm<T>& g) {

@@ -1,0 +1,43 @@
+// What tests of kernels run them with: memory of the C library, tasks in several orders and on
+// several threads, and the instruction sets of this machine.
+#pragma once
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/kernels/kernels.h"
+
+namespace adjoint::kernels {
+
+using Body = void (*)(void*, int64_t);
+
+inline void* acquire(size_t bytes) {
+  return bytes == 0 ? nullptr : std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+inline void release(void* memory) { std::free(memory); }
+
+inline void serial(int64_t tasks, Body body, void* context) {
+  for (int64_t i = 0; i < tasks; ++i) body(context, i);
+}
+inline void reversed(int64_t tasks, Body body, void* context) {
+  for (int64_t i = tasks; i-- > 0;) body(context, i);
+}
+inline void threaded(int64_t tasks, Body body, void* context) {
+  std::vector<std::thread> threads;
+  for (int64_t t = 0; t < 3; ++t) {
+    threads.emplace_back([=] {
+      for (int64_t i = t; i < tasks; i += 3) body(context, i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+inline std::vector<std::string> isas() {
+  int count = 0;
+  const char* const* names = runnable_isas(&count);
+  return {names, names + count};
+}
+
+}  // namespace adjoint::kernels
