@@ -32,9 +32,35 @@ struct Gemm {
   int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
 };
 
+// A matrix of f32 or of bf16 (the upper halves of f32, 16 bits each), strides in elements.
+struct MixedMatrix {
+  void* data;
+  bool is_bf16;
+  int64_t row, col;
+};
+
+// As Gemm<float>, in mixed precision: the operands are rounded to bf16 where they are not (to the
+// nearest, ties to even), sums are of f32, and C is rounded once, at its end. C's columns are
+// contiguous; `preactivation` has C's type and layout. The bias is of f32.
+struct MixedGemm {
+  int64_t m, n, k;
+  MixedMatrix a, b, c;
+  float alpha;
+  bool accumulate;
+  const float* bias;
+  Activation activation;
+  void* preactivation;
+  int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
+};
+
 struct GemmTable {
   void (*f32)(const Exec& exec, const Gemm<float>& gemm);
   void (*f64)(const Exec& exec, const Gemm<double>& gemm);
+  // Products of f32 by other means, where the instruction set has faster ones: with errors at or
+  // below those of f32's own (Precision::high), and with operands rounded to bf16 (medium).
+  void (*f32_high)(const Exec& exec, const Gemm<float>& gemm);
+  void (*f32_medium)(const Exec& exec, const Gemm<float>& gemm);
+  void (*mixed)(const Exec& exec, const MixedGemm& gemm);
 };
 
 }  // namespace adjoint::kernels

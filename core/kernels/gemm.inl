@@ -9,6 +9,7 @@
 #include "core/kernels/gemm.h"
 
 #include "core/kernels/gemm_direct.h"
+#include "core/kernels/gemm_mixed.h"
 #include "core/kernels/gemm_private.h"
 #include "core/kernels/gemm_shared.h"
 
@@ -65,6 +66,10 @@ void product(const Exec& exec, const Gemm<T>& g) {
 }  // namespace
 
 extern const GemmTable ADJOINT_TABLE;
-const GemmTable ADJOINT_TABLE = {.f32 = product<float>, .f64 = product<double>};
+const GemmTable ADJOINT_TABLE = {.f32 = product<float>,
+                                 .f64 = product<double>,
+                                 .f32_high = product<float>,
+                                 .f32_medium = product<float>,
+                                 .mixed = mixed_product<product<float>>};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

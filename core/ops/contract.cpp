@@ -1,5 +1,7 @@
 #include "core/ops/contract.h"
 
+#include <adjoint/core/precision.h>
+
 #include <algorithm>
 
 namespace adjoint {
@@ -77,7 +79,8 @@ void fold(kernels::Gemm<T>& g, Batch& batch) {
 template <class T>
 bool streams(const kernels::Gemm<T>& g, const Batch& batch) {
   return batch.rank == 0 && kernels::few_rows(g.m, g.k, sizeof(T)) && g.b_row == 1 &&
-         g.b_col >= g.k && !g.accumulate;
+         g.b_col >= g.k && !g.accumulate && g.activation == kernels::Activation::none &&
+         g.preactivation == nullptr;
 }
 
 template <class T>
@@ -112,6 +115,7 @@ void run(kernels::Gemm<T> g, Batch batch) {
       g.a += dim.a;
       g.b += dim.b;
       g.c += dim.c;
+      if (g.preactivation != nullptr) g.preactivation += dim.c;
       g.accumulate = g.accumulate || dim.c == 0;
     }
     return;
@@ -127,16 +131,20 @@ void run(kernels::Gemm<T> g, Batch batch) {
     g.b_batch[i] = used ? batch.dims[i].b : 0;
     g.c_batch[i] = used ? batch.dims[i].c : 0;
   }
+  const kernels::GemmTable& table = kernel_table().gemm;
   if constexpr (std::is_same_v<T, float>) {
-    kernel_table().gemm.f32(KernelScope(), g);
+    const Precision precision = float32_matmul_precision();
+    const auto product = precision == Precision::highest ? table.f32
+                         : precision == Precision::high  ? table.f32_high
+                                                         : table.f32_medium;
+    product(KernelScope(), g);
   } else {
-    kernel_table().gemm.f64(KernelScope(), g);
+    table.f64(KernelScope(), g);
   }
 }
 
 template <class T>
-void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
-                 bool accumulate) {
+void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
   const int ra = a.dim(), rb = b.dim(), rc = c.dim();
   kernels::Gemm<T> g{};
   g.m = a.shape()[ra - 2];
@@ -151,9 +159,11 @@ void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor
   g.c = c.impl()->data<T>();
   g.c_row = c.strides()[rc - 2];
   g.alpha = 1;
-  g.accumulate = accumulate;
-  g.bias = bias.defined() ? bias.impl()->data<T>() : nullptr;
-  g.activation = kernels::Activation::none;
+  g.accumulate = epilogue.accumulate;
+  g.bias = epilogue.bias.defined() ? epilogue.bias.impl()->data<T>() : nullptr;
+  g.activation = epilogue.activation;
+  g.preactivation =
+      epilogue.preactivation.defined() ? epilogue.preactivation.impl()->data<T>() : nullptr;
   Batch batch = batch_of(c, a, b);
   fold(g, batch);
   run(g, batch);
@@ -161,12 +171,11 @@ void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor
 
 }  // namespace
 
-void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
-              bool accumulate) {
+void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
   if (c.dtype() == DType::f32) {
-    contract_as<float>(c, a, b, bias, accumulate);
+    contract_as<float>(c, a, b, epilogue);
   } else {
-    contract_as<double>(c, a, b, bias, accumulate);
+    contract_as<double>(c, a, b, epilogue);
   }
 }
 

@@ -5,15 +5,23 @@
 
 namespace adjoint {
 
-// c (+)= a b + bias over the last two dimensions, (..., m, k) (..., k, n) -> (..., m, n).
+// What becomes of the sums before they are written.
+struct Epilogue {
+  Tensor bias = {};                                            // (n), contiguous; or undefined
+  bool accumulate = false;                                     // added to what c holds
+  kernels::Activation activation = kernels::Activation::none;  // after the bias
+  Tensor preactivation = {};  // laid out as c, gets the activation's argument; or undefined
+};
+
+// c (+)= act(a b + bias) over the last two dimensions, (..., m, k) (..., k, n) -> (..., m, n); f32
+// at the precision of the thread's mode.
 //
 // The dimensions before them broadcast to the common shape of all three; where c has size 1 (or no
 // such dimension) and the others more, the products are summed: the gradient of what broadcasting
 // had repeated, as one longer sum over k where strides allow. Operands may have any strides.
 // REQUIRES: one floating dtype, sizes that fit; c's columns are contiguous and its elements
-// distinct; bias is undefined or (n) and contiguous, and nothing is summed over the batch with it.
-void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
-              bool accumulate);
+// distinct; nothing is summed over the batch with a bias or an activation.
+void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue = {});
 
 // x with its last two dimensions exchanged, without history.
 Tensor transposed(const Tensor& x);

@@ -13,6 +13,7 @@
 //   one has taken the buffers, so the logits are made again.
 #include <adjoint/core/functional.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/precision.h>
 
 #include <algorithm>
 
@@ -79,8 +80,8 @@ Tensor make_buffer(const Layer& layer) {
 
 // The logits of rows from `first` on, written to `logits`.
 void compute_logits(const Layer& layer, int64_t first, const Tensor& logits) {
-  contract(logits, part(layer.x, first, logits.shape()[0]), transposed(layer.weight), layer.bias,
-           false);
+  contract(logits, part(layer.x, first, logits.shape()[0]), transposed(layer.weight),
+           {.bias = layer.bias});
 }
 
 char* element(const Tensor& x, int64_t i) {
@@ -118,14 +119,15 @@ void add_gradients(const Layer& layer, int64_t first, const Tensor& logits, cons
   const Tensor& g = logits;
   const auto adds = [&](int i) { return targets.accumulate[i] || first > 0; };
   if (targets.d[0].defined()) {
-    contract(part(targets.d[0], first, rows), g, layer.weight, {}, targets.accumulate[0]);
+    contract(part(targets.d[0], first, rows), g, layer.weight,
+             {.accumulate = targets.accumulate[0]});
   }
   if (targets.d[1].defined()) {
-    contract(targets.d[1], transposed(g), part(layer.x, first, rows), {}, adds(1));
+    contract(targets.d[1], transposed(g), part(layer.x, first, rows), {.accumulate = adds(1)});
   }
   if (targets.d[2].defined()) {
     const Tensor sums = make_view(targets.d[2], {1, op.n}, {op.n, 1}, targets.d[2].impl()->offset);
-    contract(sums, ones({1, rows}, g.dtype()), g, {}, adds(2));
+    contract(sums, ones({1, rows}, g.dtype()), g, {.accumulate = adds(2)});
   }
 }
 
@@ -134,6 +136,7 @@ struct Saved {
   LinearCrossEntropyOptions options;
   int64_t chunk = 0;
   double scale = 1;
+  Precision precision = Precision::highest;
   // Made here and never seen by anybody else. See Note [Chunks of logits].
   Tensor logsumexp;
   Tensor logits;   // of the only chunk, until a backward uses them up
@@ -292,9 +295,11 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const 
   saved.options = options;
   saved.chunk = layer.chunk;
   saved.scale = layer.scale;
+  saved.precision = float32_matmul_precision();
   const Tensor losses = compute(op, layer, operands, saved);
   return op.differentiable(reduce_losses(losses, options.reduction, counted),
                            [s = std::move(saved)](const Backward& b) mutable -> Grads {
+                             const PrecisionGuard guard(s.precision);
                              return grad_enabled() ? recorded_gradients(s, b.dy(0))
                                                    : fused_gradients(s, b);
                            });

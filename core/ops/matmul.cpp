@@ -1,5 +1,6 @@
 // Matrix products.
 #include <adjoint/core/ops.h>
+#include <adjoint/core/precision.h>
 
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
@@ -32,28 +33,30 @@ Tensor gradient(const Backward& g, int input, const Shape& shape, const Tensor& 
                 const Tensor& b) {
   const Tensor into = g.into(input);
   Tensor dx = into.defined() ? into : make_empty("matmul", shape, a.dtype());
-  contract(dx, a, b, {}, into.defined());
+  contract(dx, a, b, {.accumulate = into.defined()});
   return dx;
 }
 
 // Y = A B;   dA = dY B^T, dB = A^T dY
 Tensor product(const Op& op, const Tensor& a, const Tensor& b) {
   Tensor y = make_empty(op.name(), product_shape(op, a, b), a.dtype());
-  contract(y, a, b, {}, false);
-  return op.differentiable(y,
-                           [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b),
-                            a_shape = a.shape(), b_shape = b.shape()](const Backward& g) -> Grads {
-                             const Tensor& dy = g.dy(0);
-                             Tensor da, db;
-                             if (grad_enabled()) {
-                               if (g.needs(0)) da = matmul(dy, transpose(*b, -2, -1));
-                               if (g.needs(1)) db = matmul(transpose(*a, -2, -1), dy);
-                             } else {
-                               if (g.needs(0)) da = gradient(g, 0, a_shape, dy, transposed(*b));
-                               if (g.needs(1)) db = gradient(g, 1, b_shape, transposed(*a), dy);
-                             }
-                             return {da, db};
-                           });
+  contract(y, a, b);
+  return op.differentiable(
+      y,
+      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b), a_shape = a.shape(),
+       b_shape = b.shape(), precision = float32_matmul_precision()](const Backward& g) -> Grads {
+        const PrecisionGuard guard(precision);
+        const Tensor& dy = g.dy(0);
+        Tensor da, db;
+        if (grad_enabled()) {
+          if (g.needs(0)) da = matmul(dy, transpose(*b, -2, -1));
+          if (g.needs(1)) db = matmul(transpose(*a, -2, -1), dy);
+        } else {
+          if (g.needs(0)) da = gradient(g, 0, a_shape, dy, transposed(*b));
+          if (g.needs(1)) db = gradient(g, 1, b_shape, transposed(*a), dy);
+        }
+        return {da, db};
+      });
 }
 
 // x (..., in) as (rows, in), without history: a view where its layout allows.
@@ -128,14 +131,15 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (packs) {
       packed_linear(as_rows(y), as_rows(x), weight, b);
     } else {
-      contract(as_rows(y), as_rows(x), transposed(weight), b, false);
+      contract(as_rows(y), as_rows(x), transposed(weight), {.bias = b});
     }
   }
   return op.differentiable(
       y,
       [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight),
-       x_shape = x.shape(), w_shape = weight.shape(),
-       rank = bias.defined() ? 1 : 0](const Backward& g) -> Grads {
+       x_shape = x.shape(), w_shape = weight.shape(), rank = bias.defined() ? 1 : 0,
+       precision = float32_matmul_precision()](const Backward& g) -> Grads {
+        const PrecisionGuard guard(precision);
         const Tensor& dy = g.dy(0);
         Tensor dx, dw, db;
         if (rank == 1 && g.needs(2)) db = sum_to_size(dy, {w_shape[0]});
@@ -152,7 +156,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
         if (g.needs(0)) {
           const Tensor into = g.into(0);
           dx = into.defined() ? into : make_empty("linear", x_shape, dy.dtype());
-          contract(as_rows(dx), rows, *weight, {}, into.defined());
+          contract(as_rows(dx), rows, *weight, {.accumulate = into.defined()});
         }
         if (g.needs(1)) dw = gradient(g, 1, w_shape, transposed(rows), as_rows(*x));
         return {dx, dw, db};

@@ -367,5 +367,82 @@ TEST(Gemm, NanAndInfinityArrive) {
   }
 }
 
+// Numbers rounded to bf16, to the nearest, ties to even.
+class Half {
+ public:
+  explicit Half(const std::vector<float>& x) {
+    for (float value : x) {
+      uint32_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      bits_.push_back(static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
+    }
+  }
+  void* data() { return bits_.data(); }
+  double value(int64_t i) const {
+    const uint32_t bits = static_cast<uint32_t>(bits_[static_cast<size_t>(i)]) << 16;
+    float x = 0;
+    std::memcpy(&x, &bits, sizeof x);
+    return static_cast<double>(x);
+  }
+
+ private:
+  std::vector<uint16_t> bits_;
+};
+
+// Every combination of types: operands rounded to bf16, sums as f32's, C rounded once.
+TEST(Gemm, MixedPrecision) {
+  constexpr int64_t m = 37, n = 45, k = 401, items = 2;
+  for (const std::string& isa : isas()) {
+    for (int types = 0; types < 8; ++types) {
+      SCOPED_TRACE(isa + ", types " + std::to_string(types));
+      const std::vector<float> a = numbers<float>(items * m * k, 1),
+                               b = numbers<float>(items * k * n, 2),
+                               before = numbers<float>(items * m * n, 3);
+      Half a_half(a), b_half(b), c_half(before);
+      std::vector<float> c = before;
+      // The batch's items lie side by side in A; B is given by its columns.
+      const MixedGemm g{
+          m,
+          n,
+          k,
+          {(types & 1) != 0 ? a_half.data() : const_cast<float*>(a.data()), (types & 1) != 0,
+           items * k, 1},
+          {(types & 2) != 0 ? b_half.data() : const_cast<float*>(b.data()), (types & 2) != 0, 1, k},
+          {(types & 4) != 0 ? c_half.data() : static_cast<void*>(c.data()), (types & 4) != 0, n, 1},
+          0.5F,
+          true,
+          nullptr,
+          Activation::none,
+          nullptr,
+          {1, 1, items},
+          {0, 0, k},
+          {0, 0, n * k},
+          {0, 0, m * n}};
+      kernels_for(isa.c_str()).gemm.mixed(kThreaded, g);
+      for (int64_t item = 0; item < items; ++item) {
+        for (int64_t i = 0; i < m; ++i) {
+          for (int64_t j = 0; j < n; ++j) {
+            double sum = 0, size = 0;
+            for (int64_t p = 0; p < k; ++p) {
+              const double term =
+                  a_half.value(i * items * k + item * k + p) * b_half.value((item * n + j) * k + p);
+              sum += term;
+              size += std::fabs(term);
+            }
+            const int64_t at = (item * m + i) * n + j;
+            const bool narrow = (types & 4) != 0;
+            const double old = narrow ? Half(before).value(at) : before[at];
+            const double want = 0.5 * sum + old;
+            const double got = narrow ? c_half.value(at) : c[at];
+            const double bound =
+                (k + 4) * 1.2e-7 * (size + std::fabs(old)) + (narrow ? std::fabs(want) / 256 : 0);
+            ASSERT_NEAR(got, want, bound) << "at " << i << ", " << j;
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace adjoint::kernels

@@ -1,4 +1,8 @@
 // Matrix products against sums written out, for every combination of ranks and layouts.
+#include <adjoint/core/precision.h>
+
+#include <thread>
+
 #include "tests/core/numeric.h"
 
 namespace adjoint {
@@ -181,6 +185,22 @@ TEST(Matmul, PromotesDtypes) {
   const Tensor mixed = matmul(x.to(DType::f32), y);
   EXPECT_EQ(mixed.dtype(), DType::f64);
   expect_close(mixed, reference(x.to(DType::f32), y), 1e-14);
+}
+
+TEST(Matmul, PrecisionIsOfTheThreadAndEndsWithItsGuard) {
+  EXPECT_EQ(float32_matmul_precision(), Precision::highest);
+  {
+    const PrecisionGuard guard(precision_from("medium"));
+    EXPECT_STREQ(name(float32_matmul_precision()), "medium");
+    std::thread([] { EXPECT_EQ(float32_matmul_precision(), Precision::highest); }).join();
+    // f32 products round their operands at most to bf16; f64 products know no precision.
+    const Tensor a = random({33, 65}, 1), b = random({65, 47}, 2);
+    expect_close(matmul(a, b), reference(a, b), 1e-13);
+    expect_close(matmul(a.to(DType::f32), b.to(DType::f32)).to(DType::f64), reference(a, b), 0.2);
+  }
+  EXPECT_EQ(float32_matmul_precision(), Precision::highest);
+  EXPECT_EQ(message_of<ConfigError>([] { precision_from("low"); }),
+            "precision: no such mode: 'low'; expected highest, high or medium");
 }
 
 TEST(Matmul, ErrorsNameShapes) {
