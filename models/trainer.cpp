@@ -221,12 +221,9 @@ StepReport Trainer::one_step() {
     loss.backward();
     report.train_loss = loss.item();
   }
-  report.grad_norm = optim::grad_norm(slots_);
+  report.grad_norm = options_.grad_clip > 0 ? optim::clip_grad_norm_(optimizer_, options_.grad_clip)
+                                            : optim::grad_norm(slots_);
   check_finite(report.train_loss, report.grad_norm);
-  if (options_.grad_clip > 0 && report.grad_norm > options_.grad_clip) {
-    // The factor of torch.nn.utils.clip_grad_norm_.
-    optimizer_.scale_gradients_once(options_.grad_clip / (report.grad_norm + 1e-6));
-  }
   optimizer_.set_lr(report.lr);
   optimizer_.step();
   optimizer_.zero_grad();

@@ -47,29 +47,6 @@ Tensor& moment(Tensor& tensor, const Tensor& parameter) {
 
 const Tensor kNone;
 
-template <class Options>
-AdamSweep adam_sweep_of(const Options& o, int64_t step, double gradient_scale, bool decoupled) {
-  return {.lr = o.lr,
-          .beta1 = o.betas[0],
-          .beta2 = o.betas[1],
-          .eps = o.eps,
-          .weight_decay = o.weight_decay,
-          .step = step,
-          .gradient_scale = gradient_scale,
-          .decoupled_decay = decoupled};
-}
-
-template <class Moments>
-AdamUpdate adam_update(const Tensor& parameter, const Tensor& gradient, Moments& moments,
-                       bool amsgrad, const AdamSweep& options) {
-  return {parameter,
-          gradient,
-          moment(moments[0], parameter),
-          moment(moments[1], parameter),
-          amsgrad ? moment(moments[2], parameter) : kNone,
-          options};
-}
-
 }  // namespace
 
 void Optimizer::add_group(std::vector<NamedSlot> slots) {
@@ -261,49 +238,56 @@ void Sgd::update(std::span<const Update> updates, double gradient_scale) {
 
 // --- Adam and AdamW ---
 
-Adam::Adam(std::vector<NamedSlot> slots, const AdamOptions& options)
-    : Adam(one_group(std::move(slots), options)) {}
-
-Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups) : OptimizerOf(std::move(groups)) {
-  for (size_t g = 0; g < group_count(); ++g) check_adam("Adam", group_options(g));
+template <class Options>
+AdamOf<Options>::AdamOf(const char* name, bool decoupled_decay,
+                        std::vector<ParamGroup<Options>> groups)
+    : OptimizerOf<Options>(std::move(groups)), decoupled_decay_(decoupled_decay) {
+  for (size_t g = 0; g < this->group_count(); ++g) check_adam(name, this->group_options(g));
 }
 
-Optimizer::MomentNames Adam::moment_names(size_t group) const {
-  return {{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, group_options(group).amsgrad ? 3 : 2};
+template <class Options>
+Optimizer::MomentNames AdamOf<Options>::moment_names(size_t group) const {
+  return {{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, this->group_options(group).amsgrad ? 3 : 2};
 }
 
-void Adam::update(std::span<const Update> updates, double gradient_scale) {
+template <class Options>
+void AdamOf<Options>::update(std::span<const Update> updates, double gradient_scale) {
   std::vector<AdamUpdate> sweeps;
   sweeps.reserve(updates.size());
   for (const Update& u : updates) {
-    const AdamOptions& o = group_options(u.group);
-    sweeps.push_back(adam_update(u.parameter, u.gradient, u.memory.moments, o.amsgrad,
-                                 adam_sweep_of(o, u.memory.step + 1, gradient_scale, false)));
+    const Options& o = this->group_options(u.group);
+    auto& moments = u.memory.moments;
+    sweeps.push_back({u.parameter,
+                      u.gradient,
+                      moment(moments[0], u.parameter),
+                      moment(moments[1], u.parameter),
+                      o.amsgrad ? moment(moments[2], u.parameter) : kNone,
+                      {.lr = o.lr,
+                       .beta1 = o.betas[0],
+                       .beta2 = o.betas[1],
+                       .eps = o.eps,
+                       .weight_decay = o.weight_decay,
+                       .step = u.memory.step + 1,
+                       .gradient_scale = gradient_scale,
+                       .decoupled_decay = decoupled_decay_}});
   }
   adam_sweep(sweeps);
 }
+
+template class AdamOf<AdamOptions>;
+template class AdamOf<AdamWOptions>;
+
+Adam::Adam(std::vector<NamedSlot> slots, const AdamOptions& options)
+    : Adam(one_group(std::move(slots), options)) {}
+
+Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups)
+    : AdamOf("Adam", false, std::move(groups)) {}
 
 AdamW::AdamW(std::vector<NamedSlot> slots, const AdamWOptions& options)
     : AdamW(one_group(std::move(slots), options)) {}
 
-AdamW::AdamW(std::vector<ParamGroup<AdamWOptions>> groups) : OptimizerOf(std::move(groups)) {
-  for (size_t g = 0; g < group_count(); ++g) check_adam("AdamW", group_options(g));
-}
-
-Optimizer::MomentNames AdamW::moment_names(size_t group) const {
-  return {{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, group_options(group).amsgrad ? 3 : 2};
-}
-
-void AdamW::update(std::span<const Update> updates, double gradient_scale) {
-  std::vector<AdamUpdate> sweeps;
-  sweeps.reserve(updates.size());
-  for (const Update& u : updates) {
-    const AdamWOptions& o = group_options(u.group);
-    sweeps.push_back(adam_update(u.parameter, u.gradient, u.memory.moments, o.amsgrad,
-                                 adam_sweep_of(o, u.memory.step + 1, gradient_scale, true)));
-  }
-  adam_sweep(sweeps);
-}
+AdamW::AdamW(std::vector<ParamGroup<AdamWOptions>> groups)
+    : AdamOf("AdamW", true, std::move(groups)) {}
 
 std::pair<std::vector<NamedSlot>, std::vector<NamedSlot>> split_by_dimension(
     const std::vector<NamedSlot>& slots) {

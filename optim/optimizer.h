@@ -151,6 +151,22 @@ class Sgd final : public OptimizerOf<SgdOptions> {
 };
 using SGD = Sgd;
 
+// What Adam and AdamW share.
+template <class Options>
+class AdamOf : public OptimizerOf<Options> {
+ protected:
+  using typename Optimizer::MomentNames;
+  using typename Optimizer::Update;
+
+  AdamOf(const char* name, bool decoupled_decay, std::vector<ParamGroup<Options>> groups);
+
+ private:
+  MomentNames moment_names(size_t group) const override;
+  void update(std::span<const Update> updates, double gradient_scale) override;
+
+  bool decoupled_decay_;
+};
+
 // Adam (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1), as torch.optim.Adam: weight decay is
 // added to the gradient. `amsgrad`: Reddi et al. 2018, arXiv 1904.09237.
 struct AdamOptions {
@@ -160,14 +176,10 @@ struct AdamOptions {
   double weight_decay = 0;
   bool amsgrad = false;
 };
-class Adam final : public OptimizerOf<AdamOptions> {
+class Adam final : public AdamOf<AdamOptions> {
  public:
   explicit Adam(std::vector<NamedSlot> slots, const AdamOptions& options = {});
   explicit Adam(std::vector<ParamGroup<AdamOptions>> groups);
-
- private:
-  MomentNames moment_names(size_t group) const override;
-  void update(std::span<const Update> updates, double gradient_scale) override;
 };
 
 // Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), as
@@ -179,14 +191,10 @@ struct AdamWOptions {
   double weight_decay = 1e-2;
   bool amsgrad = false;
 };
-class AdamW final : public OptimizerOf<AdamWOptions> {
+class AdamW final : public AdamOf<AdamWOptions> {
  public:
   explicit AdamW(std::vector<NamedSlot> slots, const AdamWOptions& options = {});
   explicit AdamW(std::vector<ParamGroup<AdamWOptions>> groups);
-
- private:
-  MomentNames moment_names(size_t group) const override;
-  void update(std::span<const Update> updates, double gradient_scale) override;
 };
 
 // Splits parameters for weight decay as nanoGPT does: two or more dimensions decay, the others do
