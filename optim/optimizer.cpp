@@ -64,6 +64,7 @@ void Optimizer::add_group(std::vector<NamedSlot> slots) {
   }
   Group group;
   group.memory.resize(slots.size());
+  slots_.insert(slots_.end(), slots.begin(), slots.end());
   group.slots = std::move(slots);
   groups_.push_back(std::move(group));
 }
@@ -112,12 +113,6 @@ double Optimizer::lr(size_t group) const {
 }
 
 size_t Optimizer::group_count() const { return groups_.size(); }
-
-std::vector<NamedSlot> Optimizer::slots() const {
-  std::vector<NamedSlot> all;
-  for (const Group& group : groups_) all.insert(all.end(), group.slots.begin(), group.slots.end());
-  return all;
-}
 
 OptimizerState Optimizer::state() const {
   OptimizerState state;

@@ -56,7 +56,7 @@ class Optimizer {
   size_t group_count() const;
 
   // All slots, group by group.
-  std::vector<NamedSlot> slots() const;
+  const std::vector<NamedSlot>& slots() const { return slots_; }
 
   // Multiplies every gradient in the next step only: clipping without a pass of its own.
   void scale_gradients_once(double factor) { gradient_scale_ = factor; }
@@ -105,6 +105,7 @@ class Optimizer {
 
  private:
   std::vector<Group> groups_;
+  std::vector<NamedSlot> slots_;
   double gradient_scale_ = 1;
 };
 

@@ -71,8 +71,7 @@ Tensor empty_like_layout(const Tensor& x, const Shape& shape) {
     follows = x.shape()[i] == shape[i] && x.strides()[i] > 0;
   }
   if (follows) {
-    std::stable_sort(order, order + rank - 1,
-                     [&x](int a, int b) { return x.strides()[a] > x.strides()[b]; });
+    sort_dims(order, rank - 1, [&x](int a, int b) { return x.strides()[a] > x.strides()[b]; });
   }
   Shape in_memory;
   for (int i = 0; i < rank; ++i) in_memory.push_back(shape[order[i]]);

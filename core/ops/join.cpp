@@ -93,6 +93,7 @@ std::vector<Tensor> split(const Tensor& x, int64_t split_size, int64_t dim) {
   const int d = normalize_dim("split", dim, x.dim());
   const int64_t size = x.shape()[d];
   std::vector<Tensor> parts;
+  parts.reserve(static_cast<size_t>(size / split_size + 1));
   int64_t start = 0;
   do {  // an empty dimension gives one empty part
     parts.push_back(slice(x, d, start, std::min(size, start + split_size)));

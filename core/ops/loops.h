@@ -63,6 +63,17 @@ kernels::Loop<static_cast<int>(N)> make_loop(const Shape& shape,
   return loop;
 }
 
+// Sorts the numbers of dimensions, stably; the standard library's would allocate.
+template <class Before>
+void sort_dims(int* order, int count, Before before) {
+  for (int i = 1; i < count; ++i) {
+    const int d = order[i];
+    int at = i;
+    for (; at > 0 && before(d, order[at - 1]); --at) order[at] = order[at - 1];
+    order[at] = d;
+  }
+}
+
 // Where a kernel's table has the entry of a dtype.
 inline int index(DType dtype) { return static_cast<int>(dtype); }
 

@@ -81,7 +81,7 @@ kernels::Reduce make_reduce(const Tensor& x, const Tensor& y, const Dims& dims) 
     const int64_t stride = x.strides()[d];
     return stride == 0 ? std::numeric_limits<int64_t>::max() : stride;
   };
-  std::stable_sort(order, order + x.dim(), [&](int a, int b) { return key(a) < key(b); });
+  sort_dims(order, x.dim(), [&](int a, int b) { return key(a) < key(b); });
   Group kept{0, r.kept_size, r.kept_stride, r.out_stride};
   Group gone{0, r.reduced_size, r.reduced_stride, nullptr};
   for (int i = 0; i < x.dim(); ++i) {
