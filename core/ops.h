@@ -205,6 +205,11 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor bmm(const Tensor& a, const Tensor& b);  // (b,m,k)(b,k,n)
 // x w^T + bias: x (..., in), w (out, in), bias (out) or undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+enum class Activation { relu, gelu, gelu_tanh, silu };  // gelu is of Gelu::erf
+const char* name(Activation activation);                // "relu", ...
+// activation(linear(x, weight, bias)) in one sweep, forward and backward; the same bits forward.
+Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                         Activation activation);
 
 // --- networks ---
 Tensor softmax(const Tensor& x, int64_t dim);

@@ -130,7 +130,7 @@ GptMlp::GptMlp(const GptConfig& config)
       dropout_(config.dropout) {}
 
 Tensor GptMlp::forward(const Tensor& x) const {
-  return dropout(c_proj(gelu(c_fc(x), Gelu::tanh)), dropout_, is_training());
+  return dropout(c_proj(c_fc.activated(x, nn::Activation::gelu_tanh)), dropout_, is_training());
 }
 
 void GptMlp::members(nn::Visitor& v) {

@@ -36,18 +36,4 @@ Tensor activate(const Tensor& x, Activation activation) {
   return relu(x);
 }
 
-const char* name(Activation activation) {
-  switch (activation) {
-    case Activation::gelu:
-      return "gelu";
-    case Activation::gelu_tanh:
-      return "gelu_tanh";
-    case Activation::silu:
-      return "silu";
-    case Activation::relu:
-      break;
-  }
-  return "relu";
-}
-
 }  // namespace adjoint::nn

@@ -68,9 +68,8 @@ class Dropout : public Module<Dropout> {
 };
 
 // The functions that FeedForward and TransformerBlock choose from.
-enum class Activation { relu, gelu, gelu_tanh, silu };
+using adjoint::Activation;
+using adjoint::name;
 Tensor activate(const Tensor& x, Activation activation);
-// "relu", "gelu", "gelu_tanh", "silu".
-const char* name(Activation activation);
 
 }  // namespace adjoint::nn

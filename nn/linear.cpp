@@ -21,6 +21,11 @@ Linear::Linear(int64_t in_features, int64_t out_features, const LinearOptions& o
 
 Tensor Linear::forward(const Tensor& x) const { return linear(x, weight, bias); }
 
+Tensor Linear::activated(const Tensor& x, Activation activation) const {
+  if (hooked()) return activate((*this)(x), activation);
+  return within([&] { return linear_activation(x, weight, bias, activation); });
+}
+
 void Linear::members(Visitor& v) {
   v("weight", weight);
   v("bias", bias);

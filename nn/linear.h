@@ -1,6 +1,7 @@
 // y = x W^T + b.
 #pragma once
 
+#include <adjoint/nn/activation.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {
@@ -18,6 +19,9 @@ class Linear : public Module<Linear> {
   Tensor forward(const Tensor& x) const;
   void members(Visitor& v) override;
   std::string describe() const override;
+
+  // activate((*this)(x), activation), in one operator unless a hook wants to see what is between.
+  Tensor activated(const Tensor& x, Activation activation) const;
 
   int64_t in_features() const { return in_features_; }
   int64_t out_features() const { return out_features_; }

@@ -11,7 +11,7 @@ FeedForward::FeedForward(int64_t d_model, int64_t dim_feedforward,
       activation_(options.activation) {}
 
 Tensor FeedForward::forward(const Tensor& x) const {
-  return linear2(dropout(activate(linear1(x), activation_)));
+  return linear2(dropout(linear1.activated(x, activation_)));
 }
 
 void FeedForward::members(Visitor& v) {
@@ -43,7 +43,7 @@ Tensor TransformerBlock::attend(const Tensor& x,
 }
 
 Tensor TransformerBlock::feed_forward(const Tensor& x) const {
-  return dropout2(linear2(dropout(activate(linear1(x), activation_))));
+  return dropout2(linear2(dropout(linear1.activated(x, activation_))));
 }
 
 Tensor TransformerBlock::forward(const Tensor& x,

@@ -1,4 +1,8 @@
 // Rows of matrix products.
+#include <cmath>
+#include <numbers>
+#include <sstream>
+
 #include "core/catalog/builders.h"
 #include "core/ops/composed.h"
 
@@ -154,12 +158,80 @@ Row linear_row() {
   return row;
 }
 
+double activated(Activation activation, double x) {
+  switch (activation) {
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::gelu:
+      return 0.5 * x * std::erfc(-x * std::sqrt(0.5));
+    case Activation::gelu_tanh: {
+      const double u = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+      return x / (1 + std::exp(-2 * u));
+    }
+    case Activation::silu:
+      break;
+  }
+  return x / (1 + std::exp(-x));
+}
+
+Sample linear_activation_sample(const std::string& name, Tensors inputs, Activation activation) {
+  Sample sample = linear_sample(name + ", " + adjoint::name(activation), std::move(inputs));
+  sample.run = [activation](const Tensors& in) -> Tensors {
+    return {linear_activation(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), activation)};
+  };
+  sample.reference = [linear = sample.reference, activation](const Tensors& in) -> Tensors {
+    Array y(linear(in)[0]);
+    for (double& v : y.data) v = activated(activation, v);
+    return {y.tensor()};
+  };
+  sample.composed = [activation](const Tensors& in) -> Tensors {
+    return {
+        composed::linear_activation(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), activation)};
+  };
+  return sample;
+}
+
+Row linear_activation_row() {
+  constexpr Activation relu = Activation::relu, gelu = Activation::gelu,
+                       gelu_tanh = Activation::gelu_tanh, silu = Activation::silu;
+  const auto with_bias = [](const Shape& x, int64_t out, uint64_t seed, Activation activation) {
+    const Shape weight{out, x.back()};
+    std::ostringstream shapes;
+    shapes << x << " by " << weight << " + (" << out << ")";
+    return linear_activation_sample(
+        shapes.str(), {input(x, seed), input(weight, seed + 1), input({out}, seed + 2)},
+        activation);
+  };
+  Row row{"linear_activation",
+          {with_bias({2, 3, 4}, 5, 1, relu), with_bias({2, 3, 4}, 5, 4, gelu),
+           with_bias({5, 3}, 2, 7, gelu_tanh), with_bias({3, 2}, 4, 10, silu),
+           linear_activation_sample("(3, 4) strided by (2, 4) strided, no bias",
+                                    {strided(input({3, 4}, 13)), strided(input({2, 4}, 14))}, gelu),
+           with_bias({0, 3}, 2, 15, gelu_tanh), with_bias({4}, 3, 18, silu),
+           with_bias({2, 0}, 3, 21, relu)}};
+  row.errors = {
+      error("widths that differ",
+            [] {
+              return linear_activation(ones({2, 3}), ones({5, 4}), {}, Activation::relu);
+            },
+            {"linear_activation: ", "(2, 3)", "(5, 4)"}),
+      error("a bias of another width",
+            [] {
+              return linear_activation(ones({2, 4}), ones({5, 4}), ones({4}), Activation::silu);
+            },
+            {"linear_activation: ", "(4,)", "5"})};
+  row.large = [=] { return with_bias({131, 257}, 129, 24, gelu_tanh); };
+  row.scale = 4;
+  return row;
+}
+
 }  // namespace
 
 void add_products(std::vector<Row>& rows) {
   rows.push_back(matmul_row());
   rows.push_back(bmm_row());
   rows.push_back(linear_row());
+  rows.push_back(linear_activation_row());
 }
 
 }  // namespace adjoint::catalog

@@ -53,6 +53,18 @@ struct MixedGemm {
   int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
 };
 
+// What precedes the products in the backward of act(x W^T + bias), for packed rows of n elements:
+// dx = dy act'(.), which may be written over dy, and its sums over the rows, the bias's gradient.
+// With Activation::none dx is dy and not written.
+struct ActivationBackward {
+  int64_t rows, n;
+  Activation activation;
+  const void* kept;  // act's argument; relu's result; not looked at for none
+  const void* dy;
+  void* dx;
+  void* sums;  // n, or nullptr
+};
+
 struct GemmTable {
   void (*f32)(const Exec& exec, const Gemm<float>& gemm);
   void (*f64)(const Exec& exec, const Gemm<double>& gemm);
@@ -61,6 +73,7 @@ struct GemmTable {
   void (*f32_high)(const Exec& exec, const Gemm<float>& gemm);
   void (*f32_medium)(const Exec& exec, const Gemm<float>& gemm);
   void (*mixed)(const Exec& exec, const MixedGemm& gemm);
+  void (*activation_backward[2])(const Exec& exec, const ActivationBackward& work);  // f32, f64
 };
 
 }  // namespace adjoint::kernels

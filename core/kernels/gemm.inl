@@ -8,6 +8,7 @@
 // blocks of K in order, each of them a chain of fma in order; only C is divided between threads.
 #include "core/kernels/gemm.h"
 
+#include "core/kernels/gemm_activation.h"
 #include "core/kernels/gemm_direct.h"
 #include "core/kernels/gemm_mixed.h"
 #include "core/kernels/gemm_private.h"
@@ -66,10 +67,12 @@ void product(const Exec& exec, const Gemm<T>& g) {
 }  // namespace
 
 extern const GemmTable ADJOINT_TABLE;
-const GemmTable ADJOINT_TABLE = {.f32 = product<float>,
-                                 .f64 = product<double>,
-                                 .f32_high = product<float>,
-                                 .f32_medium = product<float>,
-                                 .mixed = mixed_product<product<float>>};
+const GemmTable ADJOINT_TABLE = {
+    .f32 = product<float>,
+    .f64 = product<double>,
+    .f32_high = product<float>,
+    .f32_medium = product<float>,
+    .mixed = mixed_product<product<float>>,
+    .activation_backward = {activation_backward<float>, activation_backward<double>}};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

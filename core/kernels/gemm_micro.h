@@ -1,6 +1,7 @@
 // The register tile of the matrix product: MR rows by NV registers of C, for a block of K.
 #pragma once
 
+#include "core/kernels/functors.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/gemm_pack.h"
 #include "core/simd/math.h"
@@ -224,27 +225,15 @@ struct SkinnyFunctions {
 template <class T>
 constexpr SkinnyFunctions<T> kSkinnyFunctions;
 
-template <class V>
-ADJOINT_INLINE V activate(Activation activation, V x) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return max(V(0.0), x);  // keeps NaN
-    case Activation::gelu_tanh:
-      return 0.5 * x * (1.0 + tanh(0.7978845608028654 * fma(0.044715 * x * x, x, x)));
-    case Activation::gelu_erf:
-      return 0.5 * x * erfc(-0.7071067811865476 * x);
-    case Activation::silu:
-      return x * sigmoid(x);
+struct Unchanged {
+  template <class V>
+  static ADJOINT_INLINE V value(V x) {
+    return x;
   }
-  return x;
-}
+};
 
-// c = act(x) (+ c) for a tile of rows by cols, where x has rows of x_row; x is kept in
-// `preactivation` (laid out as c) unless that is null.
-template <class T>
-void activate_tile(const Gemm<T>& g, const T* x, int x_row, int rows, int cols, T* c,
+template <class T, class F>
+void activate_rows(const Gemm<T>& g, const T* x, int x_row, int rows, int cols, T* c,
                    T* preactivation) {
   using V = Vec<T>;
   for (int i = 0; i < rows; ++i) {
@@ -252,10 +241,29 @@ void activate_tile(const Gemm<T>& g, const T* x, int x_row, int rows, int cols, 
       const int n = cols - j < V::size ? cols - j : V::size;
       const V value = V::load(x + i * x_row + j);
       if (preactivation != nullptr) value.store_n(preactivation + i * g.c_row + j, n);
-      V y = activate(g.activation, value);
+      V y = F::value(value);
       if (g.accumulate) y += V::load_n(c + i * g.c_row + j, n);
       y.store_n(c + i * g.c_row + j, n);
     }
+  }
+}
+
+// c = act(x) (+ c) for a tile of rows by cols, where x has rows of x_row; x is kept in
+// `preactivation` (laid out as c) unless that is null. The same bits as the elementwise kernels'.
+template <class T>
+void activate_tile(const Gemm<T>& g, const T* x, int x_row, int rows, int cols, T* c,
+                   T* preactivation) {
+  switch (g.activation) {
+    case Activation::none:
+      return activate_rows<T, Unchanged>(g, x, x_row, rows, cols, c, preactivation);
+    case Activation::relu:
+      return activate_rows<T, functors::Relu>(g, x, x_row, rows, cols, c, preactivation);
+    case Activation::gelu_tanh:
+      return activate_rows<T, functors::GeluTanh>(g, x, x_row, rows, cols, c, preactivation);
+    case Activation::gelu_erf:
+      return activate_rows<T, functors::GeluErf>(g, x, x_row, rows, cols, c, preactivation);
+    case Activation::silu:
+      return activate_rows<T, functors::Silu>(g, x, x_row, rows, cols, c, preactivation);
   }
 }
 

@@ -7,6 +7,8 @@
 namespace adjoint::composed {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                         Activation activation);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},

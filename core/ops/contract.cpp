@@ -79,19 +79,33 @@ void fold(kernels::Gemm<T>& g, Batch& batch) {
 template <class T>
 bool streams(const kernels::Gemm<T>& g, const Batch& batch) {
   return batch.rank == 0 && kernels::few_rows(g.m, g.k, sizeof(T)) && g.b_row == 1 &&
-         g.b_col >= g.k && !g.accumulate && g.activation == kernels::Activation::none &&
-         g.preactivation == nullptr;
+         g.b_col >= g.k && !g.accumulate &&
+         (g.preactivation == nullptr || g.activation != kernels::Activation::none);
+}
+
+auto elementwise_kernel(kernels::Activation activation, DType dtype) {
+  using kernels::Unary;
+  const Unary which = activation == kernels::Activation::relu        ? Unary::relu
+                      : activation == kernels::Activation::gelu_tanh ? Unary::gelu_tanh
+                      : activation == kernels::Activation::gelu_erf  ? Unary::gelu_erf
+                                                                     : Unary::silu;
+  return kernel_table().elementwise.unary[static_cast<int>(which)][index(dtype)];
 }
 
 template <class T>
 void stream(const kernels::Gemm<T>& g) {
-  const kernels::Skinny<T> product{g.m, g.n,     g.k, g.a,     g.a_row, g.a_col,
-                                   g.b, g.b_col, g.c, g.c_row, g.bias};
+  T* const sums = g.preactivation != nullptr ? g.preactivation : g.c;
+  const kernels::Skinny<T> product{g.m, g.n,     g.k,  g.a,     g.a_row, g.a_col,
+                                   g.b, g.b_col, sums, g.c_row, g.bias};
   if constexpr (std::is_same_v<T, float>) {
     kernel_table().skinny.f32(KernelScope(), product);
   } else {
     kernel_table().skinny.f64(KernelScope(), product);
   }
+  if (g.activation == kernels::Activation::none) return;
+  const kernels::Loop<2> loop{2, {g.n, g.m}, {g.c, sums}, {{1, g.c_row}, {1, g.c_row}}, {}};
+  const DType dtype = std::is_same_v<T, float> ? DType::f32 : DType::f64;
+  elementwise_kernel(g.activation, dtype)(KernelScope(), loop);
 }
 
 // Sums over the dimensions along which c does not move, and whatever the kernel's three dimensions
@@ -177,6 +191,10 @@ void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue&
   } else {
     contract_as<double>(c, a, b, epilogue);
   }
+}
+
+void activate(const Tensor& y, const Tensor& x, kernels::Activation activation) {
+  elementwise_kernel(activation, x.dtype())(KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
 }
 
 Tensor transposed(const Tensor& x) {

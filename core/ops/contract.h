@@ -23,6 +23,9 @@ struct Epilogue {
 // distinct; nothing is summed over the batch with a bias or an activation.
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue = {});
 
+// y = act(x), element by element. REQUIRES: equal shapes and dtypes; y may be x.
+void activate(const Tensor& y, const Tensor& x, kernels::Activation activation);
+
 // x with its last two dimensions exchanged, without history.
 Tensor transposed(const Tensor& x);
 

@@ -1,4 +1,5 @@
 // Matrix products.
+#include <adjoint/core/functional.h>
 #include <adjoint/core/ops.h>
 #include <adjoint/core/precision.h>
 
@@ -72,13 +73,88 @@ Tensor as_rows(const Tensor& x) {
   return make_view(clone(x), {rows, in}, {in, 1}, 0);
 }
 
-void check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+// The dtype of a linear function of these.
+DType check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   op.check(weight.dim() == 2, "weight of shape ", weight.shape(), "; expected (out, in)");
   op.check(x.dim() >= 1 && x.shape().back() == weight.shape()[1], "input of shape ", x.shape(),
            " for a weight of shape ", weight.shape(), "; expected (..., ", weight.shape()[1], ")");
   op.check(!bias.defined() || bias.shape() == Shape{weight.shape()[0]}, "bias of shape ",
            bias.defined() ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(),
            "; expected (", weight.shape()[0], ",)");
+  DType dtype = promote(x.dtype(), weight.dtype());
+  if (bias.defined()) dtype = promote(dtype, bias.dtype());
+  check_dtype(op, dtype);
+  return dtype;
+}
+
+bool all_of(DType dtype, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return x.dtype() == dtype && weight.dtype() == dtype &&
+         (!bias.defined() || bias.dtype() == dtype);
+}
+
+// y = act(x w^T + bias), the activation's argument to `kept` where that is defined.
+void linear_to(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias,
+               kernels::Activation activation, const Tensor& kept = {}) {
+  const bool packs = wants_packed(weight);
+  const NoGrad guard;
+  const Tensor b = bias.defined() ? contiguous(bias) : bias;
+  if (!packs) {
+    contract(as_rows(y), as_rows(x), transposed(weight),
+             {.bias = b,
+              .activation = activation,
+              .preactivation = kept.defined() ? as_rows(kept) : kept});
+    return;
+  }
+  const Tensor& sums = kept.defined() ? kept : y;
+  packed_linear(as_rows(sums), as_rows(x), weight, b);
+  if (activation != kernels::Activation::none) activate(y, sums, activation);
+}
+
+Shape linear_shape(const Tensor& x, const Tensor& weight) {
+  Shape shape = x.shape();
+  shape[shape.rank() - 1] = weight.shape()[0];
+  return shape;
+}
+
+// The gradients of x and weight, where dp, of the shape of the result, is the gradient of
+// x w^T + bias: not differentiable again.
+std::pair<Tensor, Tensor> linear_gradients(const Backward& g, const Tensor& dp,
+                                           const SavedTensor& x, const SavedTensor& weight,
+                                           const Shape& x_shape, const Shape& w_shape) {
+  Tensor dx, dw;
+  const Tensor rows = as_rows(dp);
+  if (g.needs(0)) {
+    const Tensor into = g.into(0);
+    dx = into.defined() ? into : make_empty("linear", x_shape, dp.dtype());
+    contract(as_rows(dx), rows, *weight, {.accumulate = into.defined()});
+  }
+  if (g.needs(1)) dw = gradient(g, 1, w_shape, transposed(rows), as_rows(*x));
+  return {std::move(dx), std::move(dw)};
+}
+
+// dx = dy act'(.) and, where `sums` is defined, its sums over the rows: one sweep. dx may be dy,
+// and is not written without an activation. REQUIRES: all contiguous.
+void sweep(kernels::Activation activation, const Tensor& kept, const Tensor& dy, const Tensor& dx,
+           const Tensor& sums) {
+  const int64_t n = dy.shape().back();
+  kernel_table().gemm.activation_backward[index(dy.dtype())](
+      KernelScope(),
+      {n > 0 ? dy.numel() / n : 0, n, activation, kept.defined() ? kept.raw_data() : nullptr,
+       dy.raw_data(), dx.impl()->bytes(), sums.defined() ? sums.impl()->bytes() : nullptr});
+}
+
+kernels::Activation in_kernels(Activation activation) {
+  switch (activation) {
+    case Activation::relu:
+      return kernels::Activation::relu;
+    case Activation::gelu:
+      return kernels::Activation::gelu_erf;
+    case Activation::gelu_tanh:
+      return kernels::Activation::gelu_tanh;
+    case Activation::silu:
+      break;
+  }
+  return kernels::Activation::silu;
 }
 
 }  // namespace
@@ -114,58 +190,118 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 // y = x w^T + bias;   dx = dy w, dw = dy^T x, dbias = sum of dy over all but the last dimension
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Op op("linear", {x, weight, optional_input(bias)});
-  check_linear(op, x, weight, bias);
-  DType dtype = promote(x.dtype(), weight.dtype());
-  if (bias.defined()) dtype = promote(dtype, bias.dtype());
-  check_dtype(op, dtype);
-  if (x.dtype() != dtype || weight.dtype() != dtype || (bias.defined() && bias.dtype() != dtype)) {
+  const DType dtype = check_linear(op, x, weight, bias);
+  if (!all_of(dtype, x, weight, bias)) {
     return linear(to(x, dtype), to(weight, dtype), bias.defined() ? to(bias, dtype) : bias);
   }
-  Shape shape = x.shape();
-  shape[shape.rank() - 1] = weight.shape()[0];
-  Tensor y = make_empty("linear", shape, dtype);
-  {
-    const bool packs = wants_packed(weight);
-    const NoGrad guard;
-    const Tensor b = bias.defined() ? contiguous(bias) : bias;
-    if (packs) {
-      packed_linear(as_rows(y), as_rows(x), weight, b);
-    } else {
-      contract(as_rows(y), as_rows(x), transposed(weight), {.bias = b});
-    }
-  }
+  Tensor y = make_empty("linear", linear_shape(x, weight), dtype);
+  linear_to(y, x, weight, bias, kernels::Activation::none);
   return op.differentiable(
       y,
       [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight),
-       x_shape = x.shape(), w_shape = weight.shape(), rank = bias.defined() ? 1 : 0,
+       x_shape = x.shape(), w_shape = weight.shape(), has_bias = bias.defined(),
        precision = float32_matmul_precision()](const Backward& g) -> Grads {
         const PrecisionGuard guard(precision);
         const Tensor& dy = g.dy(0);
-        Tensor dx, dw, db;
-        if (rank == 1 && g.needs(2)) db = sum_to_size(dy, {w_shape[0]});
-        if (grad_enabled()) {
-          if (g.needs(0)) dx = matmul(dy, *weight);
-          if (g.needs(1)) {
-            const int64_t rows = Shape(x_shape.span().first(x_shape.rank() - 1)).numel();
-            dw = matmul(transpose(reshape(dy, {rows, w_shape[0]}), 0, 1),
-                        reshape(*x, {rows, w_shape[1]}));
+        const bool wants_bias = has_bias && g.needs(2);
+        if (!grad_enabled()) {
+          Tensor db;
+          if (wants_bias && dy.is_contiguous()) {
+            db = make_empty("linear", {w_shape[0]}, dy.dtype());
+            sweep(kernels::Activation::none, {}, dy, dy, db);
+          } else if (wants_bias) {
+            db = sum_to_size(dy, {w_shape[0]});
           }
-          return {dx, dw, db};
+          auto [dx, dw] = linear_gradients(g, dy, x, weight, x_shape, w_shape);
+          return {std::move(dx), std::move(dw), std::move(db)};
         }
-        const Tensor rows = as_rows(dy);
-        if (g.needs(0)) {
-          const Tensor into = g.into(0);
-          dx = into.defined() ? into : make_empty("linear", x_shape, dy.dtype());
-          contract(as_rows(dx), rows, *weight, {.accumulate = into.defined()});
+        Tensor dx, dw, db;
+        if (wants_bias) db = sum_to_size(dy, {w_shape[0]});
+        if (g.needs(0)) dx = matmul(dy, *weight);
+        if (g.needs(1)) {
+          const int64_t rows = Shape(x_shape.span().first(x_shape.rank() - 1)).numel();
+          dw = matmul(transpose(reshape(dy, {rows, w_shape[0]}), 0, 1),
+                      reshape(*x, {rows, w_shape[1]}));
         }
-        if (g.needs(1)) dw = gradient(g, 1, w_shape, transposed(rows), as_rows(*x));
         return {dx, dw, db};
+      });
+}
+
+const char* name(Activation activation) {
+  switch (activation) {
+    case Activation::gelu:
+      return "gelu";
+    case Activation::gelu_tanh:
+      return "gelu_tanh";
+    case Activation::silu:
+      return "silu";
+    case Activation::relu:
+      break;
+  }
+  return "relu";
+}
+
+// y = act(p), p = x w^T + bias;   dp = dy act'(p), and from it as in linear
+//
+// For the backward p is kept, or y in the place of p where the derivative is a function of it.
+Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                         Activation activation) {
+  const Op op("linear_activation", {x, weight, optional_input(bias)},
+              {{"activation", name(activation)}});
+  const DType dtype = check_linear(op, x, weight, bias);
+  if (!all_of(dtype, x, weight, bias)) {
+    return linear_activation(to(x, dtype), to(weight, dtype),
+                             bias.defined() ? to(bias, dtype) : bias, activation);
+  }
+  const Shape shape = linear_shape(x, weight);
+  Tensor y = make_empty(op.name(), shape, dtype);
+  const bool keeps = op.recording() && activation != Activation::relu;
+  const Tensor p = keeps ? make_empty(op.name(), shape, dtype) : Tensor();
+  linear_to(y, x, weight, bias, in_kernels(activation), p);
+  return op.differentiable(
+      y,
+      [x = op.save(x), weight = op.save(weight), bias = op.save_if(bias.defined(), bias),
+       kept = keeps ? op.save(p) : op.save_output(y), has_bias = bias.defined(), activation,
+       precision = float32_matmul_precision()](const Backward& g) -> Grads {
+        const PrecisionGuard guard(precision);
+        const Tensor x0 = *x, w0 = *weight;
+        if (grad_enabled()) {
+          const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+            return {composed::linear_activation(in[0], in[1], in[2], activation)};
+          };
+          const std::vector<Tensor> d =
+              vjp(definition, {x0, w0, has_bias ? *bias : Tensor()}, {g.dy(0)}).second;
+          return {d[0], d[1], d[2]};
+        }
+        const Tensor dy = packed(g.take_dy(0));
+        const Tensor dp = make_over("backward", dy, dy.shape(), dy.dtype());
+        Tensor db;
+        if (has_bias && g.needs(2)) db = make_empty("backward", {w0.shape()[0]}, dy.dtype());
+        sweep(in_kernels(activation), *kept, dy, dp, db);
+        auto [dx, dw] = linear_gradients(g, dp, x, weight, x0.shape(), w0.shape());
+        return {std::move(dx), std::move(dw), std::move(db)};
       });
 }
 
 Tensor composed::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor y = matmul(x, transpose(weight, 0, 1));
   return bias.defined() ? y + bias : y;
+}
+
+Tensor composed::linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                   Activation activation) {
+  const Tensor p = composed::linear(x, weight, bias);
+  switch (activation) {
+    case Activation::gelu:
+      return gelu(p);
+    case Activation::gelu_tanh:
+      return gelu(p, Gelu::tanh);
+    case Activation::silu:
+      return silu(p);
+    case Activation::relu:
+      break;
+  }
+  return relu(p);
 }
 
 }  // namespace adjoint

@@ -328,6 +328,64 @@ TEST(Gemm, Batches) {
 
 // A row's bits do not depend on how many rows there are: decoding one token gives what a whole
 // sequence gave.
+// dx = dy act'(kept) and its sums: every activation, one block of rows and many, one strip of
+// columns and several; the same bits in any order, and in place.
+template <class T>
+void check_sweep(const std::string& isa, int64_t rows, int64_t n, Activation activation) {
+  SCOPED_TRACE(isa + ' ' + std::to_string(rows) + 'x' + std::to_string(n) + " act " +
+               std::to_string(static_cast<int>(activation)));
+  const int64_t size = rows * n;
+  const std::vector<T> kept = numbers<T>(size + 1, 1), dy = numbers<T>(size + 1, 2);
+  std::vector<T> dx = dy, sums(static_cast<size_t>(n) + 1, T(7));
+  ActivationBackward w{rows, n, activation, kept.data(), dy.data(), dx.data(), sums.data()};
+  const GemmTable& table = kernels_for(isa.c_str()).gemm;
+  const auto kernel = table.activation_backward[sizeof(T) == 8];
+  kernel(kSerial, w);
+  const double eps = std::numeric_limits<T>::epsilon(), h = 1e-6;
+  for (int64_t j = 0; j < n; ++j) {
+    double total = 0, size_of_terms = 0;
+    for (int64_t i = 0; i < rows; ++i) {
+      const auto at = static_cast<size_t>(i * n + j);
+      const double x = kept[at];
+      // relu's derivative is of its result.
+      const double slope = activation == Activation::relu
+                               ? (x > 0 ? 1 : 0)
+                               : (act(activation, x + h) - act(activation, x - h)) / (2 * h);
+      const double want = slope * dy[at];
+      ASSERT_NEAR(dx[at], want, 8 * eps * (std::fabs(want) + std::fabs(dy[at])) + 1e-9);
+      total += dx[at];
+      size_of_terms += std::fabs(dx[at]);
+    }
+    ASSERT_NEAR(sums[static_cast<size_t>(j)], total, 32 * eps * size_of_terms);
+  }
+  EXPECT_EQ(sums[static_cast<size_t>(n)], T(7));
+  for (const Exec* exec : {&kReversed, &kThreaded}) {
+    std::vector<T> in_place = dy, again(sums.size(), T(7));
+    w.dy = w.dx = in_place.data();
+    w.sums = again.data();
+    kernel(*exec, w);
+    EXPECT_EQ(in_place, dx);
+    EXPECT_EQ(again, sums);
+    in_place = dy;
+    w.sums = nullptr;
+    kernel(*exec, w);
+    EXPECT_EQ(in_place, dx);
+  }
+}
+
+TEST(Gemm, ActivationBackward) {
+  const int64_t sizes[][2] = {{1, 1}, {3, 21}, {64, 70}, {67, 33}, {700, 130}, {200, 2100}, {0, 5}};
+  for (const std::string& isa : isas()) {
+    for (const auto& s : sizes) {
+      for (Activation activation : {Activation::none, Activation::relu, Activation::gelu_tanh,
+                                    Activation::gelu_erf, Activation::silu}) {
+        check_sweep<float>(isa, s[0], s[1], activation);
+        check_sweep<double>(isa, s[0], s[1], activation);
+      }
+    }
+  }
+}
+
 TEST(Gemm, RowsAreIndependentOfEachOther) {
   for (const std::string& isa : isas()) {
     const int64_t n = 150, k = 800, rows = 200;

@@ -94,6 +94,18 @@ TEST(InferenceWeights, LeaveOtherDTypesAndRecordedProductsAlone) {
 }
 
 // Views are copied as they are seen: transposed, strided, broadcast, and parts of one storage.
+TEST(InferenceWeights, AnActivationFollows) {
+  const NoGrad no_grad;
+  manual_seed(4);
+  const Tensor w = randn({40, 30}), bias = randn({40}), x = randn({5, 30});
+  for (const WeightFormat format : kFormats) {
+    const InferenceWeights weights(format);
+    EXPECT_EQ(values(linear_activation(x, w, bias, Activation::gelu_tanh)),
+              values(gelu(linear(x, w, bias), Gelu::tanh)));
+    EXPECT_EQ(values(linear_activation(x, w, {}, Activation::relu)), values(relu(linear(x, w))));
+  }
+}
+
 TEST(InferenceWeights, TakeViews) {
   const NoGrad no_grad;
   manual_seed(3);

@@ -168,6 +168,82 @@ TEST(Linear, StridedGradient) {
   expect_close(got[2], full({4}, 6.0, DType::f64), 1e-14);
 }
 
+constexpr Activation kActivations[] = {Activation::relu, Activation::gelu, Activation::gelu_tanh,
+                                       Activation::silu};
+
+Tensor act(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::relu:
+      return relu(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::gelu_tanh:
+      return gelu(x, Gelu::tanh);
+    case Activation::silu:
+      break;
+  }
+  return silu(x);
+}
+
+// Few rows, which stream the weight; direct; private; shared; sums in several blocks.
+TEST(LinearActivation, HasTheBitsOfTheTwo) {
+  const int64_t sizes[][3] = {{1, 40, 70}, {30, 33, 20}, {300, 150, 90}, {300, 270, 800}};
+  for (const auto& s : sizes) {
+    const Tensor x = random({s[0], s[2]}, 1, DType::f32), b = random({s[1]}, 3, DType::f32);
+    for (const Tensor& w : {random({s[1], s[2]}, 2, DType::f32),
+                            random({s[2], s[1]}, 2, DType::f32).transpose(0, 1)}) {
+      for (const Activation activation : kActivations) {
+        const std::string what = std::string(name(activation)) + ' ' + std::to_string(s[0]);
+        const Tensor bias = activation == Activation::silu ? Tensor() : b;
+        const std::vector<double> expected = values(act(linear(x, w, bias), activation));
+        EXPECT_EQ(values(linear_activation(x, w, bias, activation)), expected) << what;
+        const Tensor tracked = x.detach().requires_grad_();  // keeps the argument
+        EXPECT_EQ(values(linear_activation(tracked, w, bias, activation)), expected) << what;
+      }
+    }
+  }
+}
+
+TEST(LinearActivation, GradientsOfWhatIsLarge) {
+  const Tensor x = random({2, 150, 70}, 1, DType::f32), w = random({90, 70}, 2, DType::f32);
+  const Tensor b = random({90}, 3, DType::f32), dy = random({2, 150, 90}, 4, DType::f32);
+  for (const Activation activation : kActivations) {
+    const Function one = [&](const std::vector<Tensor>& in) {
+      return linear_activation(in[0], in[1], in[2], activation);
+    };
+    const auto got = gradients(one, {x, w, b}, dy);
+    const auto expected = gradients(
+        [&](const std::vector<Tensor>& in) { return act(linear(in[0], in[1], in[2]), activation); },
+        {x.to(DType::f64), w.to(DType::f64), b.to(DType::f64)}, dy.to(DType::f64));
+    for (size_t i = 0; i < 3; ++i) expect_close(got[i], expected[i], 3e-4, name(activation));
+    expect_same_on_threads([&] { return gradients(one, {x, w, b}, dy); });
+    // An expanded gradient is not written over, nor is one that its owner holds.
+    const Tensor one_number = scalar(1.0f);
+    const Tensor kept = dy.clone();
+    gradients(one, {x, w, b}, expand(one_number, {2, 150, 90}));
+    gradients(one, {x, w, b}, kept);
+    EXPECT_EQ(one_number.item(), 1);
+    EXPECT_EQ(values(kept), values(dy));
+  }
+}
+
+TEST(LinearActivation, WithoutSomeGradients) {
+  const Tensor x = random({7, 5}, 1), w = random({4, 5}, 2), b = random({4}, 3);
+  for (int wanted = 1; wanted < 8; ++wanted) {
+    const auto input = [&](const Tensor& t, int i) {
+      return (wanted >> i & 1) != 0 ? t.detach().requires_grad_() : t.detach();
+    };
+    const Tensor x0 = input(x, 0), w0 = input(w, 1), b0 = input(b, 2);
+    const Tensor x1 = input(x, 0), w1 = input(w, 1), b1 = input(b, 2);
+    linear_activation(x0, w0, b0, Activation::gelu).sum().backward();
+    gelu(linear(x1, w1, b1)).sum().backward();
+    for (const auto& [one, two] : {std::pair{x0, x1}, {w0, w1}, {b0, b1}}) {
+      ASSERT_EQ(one.grad().defined(), two.grad().defined());
+      if (two.grad().defined()) expect_close(one.grad(), two.grad(), 1e-13);
+    }
+  }
+}
+
 TEST(Matmul, ThreadsDoNotChangeBits) {
   const Tensor x = random({3, 100, 70}, 1, DType::f32), w = random({90, 70}, 2, DType::f32);
   const Tensor b = random({90}, 3, DType::f32), dy = random({3, 100, 90}, 4, DType::f32);

@@ -229,6 +229,21 @@ TEST(Layers, FeedForward) {
   }
 }
 
+// One operator where nobody looks in between, two where a hook does; the same result.
+TEST(Layers, LinearActivated) {
+  Linear model(3, 5);
+  const Tensor x = randn({4, 3});
+  const std::vector<double> expected = numeric::values(gelu(linear(x, model.weight, model.bias)));
+  EXPECT_EQ(numeric::values(model.activated(x, Activation::gelu)), expected);
+  std::vector<double> seen;
+  const HookHandle handle =
+      model.register_forward_hook([&](const ModuleBase&, const auto&, std::vector<Tensor>& out) {
+        seen = numeric::values(out[0]);
+      });
+  EXPECT_EQ(numeric::values(model.activated(x, Activation::gelu)), expected);
+  EXPECT_EQ(seen, numeric::values(linear(x, model.weight, model.bias)));
+}
+
 // --- attention ---
 
 using Attention = MultiHeadAttention;
