@@ -1,183 +1,100 @@
 // See Note [Attention] in attention.h.
-#include "core/kernels/attention.h"
-
-#include "core/kernels/philox.h"
-#include "core/kernels/tile_product.h"
+#include "core/kernels/attention_tile.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// The tile of scores: 64 by 128 floats are 32 KiB. Constants, for they decide the bits.
-constexpr int64_t kQueries = 64, kKeys = 128;
+// --- one query ---
 
+// Registers of columns of a row of the output at a time: 64 elements, or 8 registers.
 template <class T>
-Strided<T> rows_from(const Strided<T>& x, int64_t row) {
-  return {x.data + row * x.row, x.row, x.col};
-}
+constexpr int kQueryVectors = 64 / Vec<T>::size < 8 ? 64 / Vec<T>::size : 8;
 
-// Everything about one item of the batch.
+// Asks for row i of x, n wide: the next to be read, in the order of memory.
 template <class T>
-struct Item {
-  const Attention* op;
-  int64_t index;
-  Strided<T> q, k, v, out, dout, dq, dk, dv, dmask;
-  const char* mask;
-  T* logsumexp;
-};
-
-template <class T>
-Item<T> item_at(const Attention& op, int64_t index) {
-  int64_t at[6] = {};
-  for (int64_t rest = index, d = op.batch_rank - 1; d >= 0; --d) {
-    at[d] = rest % op.batch[d];
-    rest /= op.batch[d];
-  }
-  const auto offset = [&](const Matrices& x) {
-    int64_t sum = 0;
-    for (int d = 0; d < op.batch_rank; ++d) sum += at[d] * x.batch[d];
-    return sum;
-  };
-  const auto part = [&](const Matrices& x) {
-    T* data = static_cast<T*>(x.data);
-    return Strided<T>{data != nullptr ? data + offset(x) : nullptr, x.row, x.col};
-  };
-  const int64_t bytes = op.mask_kind == MaskKind::boolean ? 1 : static_cast<int64_t>(sizeof(T));
-  T* logsumexp = static_cast<T*>(op.logsumexp);
-  return {&op,
-          index,
-          part(op.q),
-          part(op.k),
-          part(op.v),
-          part(op.out),
-          part(op.dout),
-          part(op.dq),
-          part(op.dk),
-          part(op.dv),
-          part(op.dmask),
-          op.mask_kind == MaskKind::none
-              ? nullptr
-              : static_cast<const char*>(op.mask.data) + offset(op.mask) * bytes,
-          logsumexp != nullptr ? logsumexp + index * op.l : nullptr};
-}
-
-template <class T>
-T* mutable_row(const Strided<T>& x, int64_t row) {
-  return const_cast<T*>(x.data) + row * x.row;
-}
-
-// x[j] of a strided run, gathered unless it is contiguous.
-template <class M>
-ADJOINT_INLINE const M* run_of(const M* x, int64_t stride, int64_t n, M* space) {
-  if (stride == 1) return x;
-  for (int64_t j = 0; j < n; ++j) space[j] = x[j * stride];
-  return space;
-}
-
-// Adds the mask to scores of query i and keys [k0, k0 + n).
-template <class T>
-void apply_mask(const Item<T>& item, int64_t i, int64_t k0, int64_t n, T* scores) {
-  using V = Vec<T>;
-  const Matrices& mask = item.op->mask;
-  const int64_t at = i * mask.row + k0 * mask.col;
-  if (item.op->mask_kind == MaskKind::boolean) {
-    bool space[kKeys];
-    const bool* allowed = run_of(reinterpret_cast<const bool*>(item.mask) + at, mask.col, n, space);
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      const V s = select(Mask<T>::load_bools(allowed + j, lanes), load(scores + j, lanes),
-                         V(-infinity<T>()));
-      store(s, scores + j, lanes);
-    });
-  } else if (item.op->mask_kind == MaskKind::additive) {
-    T space[kKeys];
-    const T* bias = run_of(reinterpret_cast<const T*>(item.mask) + at, mask.col, n, space);
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      store(load(scores + j, lanes) + load(bias + j, lanes), scores + j, lanes);
-    });
-  }
-}
-
-// The dropout's factors, 0 or 1 / (1 - p), of query i and keys [k0, k0 + n).
-template <class T>
-void dropout_factors(const Item<T>& item, int64_t i, int64_t k0, int64_t n, T* factors) {
-  const Attention& op = *item.op;
-  uint32_t space[philox_space(kKeys)];
-  const int64_t first = (item.index * op.l + i) * op.s + k0;
-  const uint32_t* words = philox_words(op.dropout.key, first, n, space);
-  if constexpr (__is_same(T, float)) {
-    for_vectors<Vec<float>::size>(n, [&](int64_t j, int lanes) {
-      store(dropout_factor(words + j, lanes, op.dropout.threshold, op.dropout.scale), factors + j,
-            lanes);
-    });
-  } else {
-    for (int64_t j = 0; j < n; ++j) {
-      factors[j] = words[j] < op.dropout.threshold ? T(0) : static_cast<T>(op.dropout.scale);
+ADJOINT_INLINE void fetch_row(const Strided<T>& x, int64_t i, int64_t n) {
+  if constexpr (Vec<T>::size > 1) {
+    const auto* row = reinterpret_cast<const char*>(x.data + i * x.row);
+    for (int64_t at = 0; at < n * int64_t{sizeof(T)}; at += kLine) {
+      __builtin_prefetch(row + at, 0, 2);
     }
   }
 }
 
+// scores[j] = q . k_j scale for the tile's keys, as they lie: the lanes of as many products as a
+// register has are turned and added. Asks for the values of the same keys on the way, and in the
+// first tile for the next keys.
 template <class T>
-void fill_zero(T* x, int64_t n) {
-  if (n > 0) __builtin_memset(x, 0, static_cast<size_t>(n) * sizeof(T));
-}
-
-// A tile's place: queries [q0, q0 + rows), keys [k0, k0 + n).
-struct Tile {
-  int64_t q0, rows, k0, n, diagonal;
-  // How many of its keys row i sees.
-  ADJOINT_INLINE int64_t visible(int64_t i) const { return max_of(0, min_of(n, i + diagonal + 1)); }
-};
-
-Tile tile_at(const Attention& op, int64_t q0, int64_t k0) {
-  return {q0, min_of(kQueries, op.l - q0), k0, min_of(kKeys, op.s - k0),
-          op.causal ? q0 - k0 : kNoDiagonal};
-}
-
-// scores = q k^T scale, row i at scores + i kKeys.
-template <class T>
-void make_scores(const Item<T>& item, const Tile& t, T* scores) {
-  tile_product<Causal::scores>(t.rows, t.n, item.op->e, rows_from(item.q, t.q0),
-                               transposed(rows_from(item.k, t.k0)), scores, kKeys,
-                               static_cast<T>(item.op->scale), false, t.diagonal);
-}
-
-// A row of scores becomes exp(score - maximum), zero where the row does not see; the sum is
-// returned. `highest` is the running maximum, `correction` what earlier sums are multiplied by.
-template <class T>
-ADJOINT_INLINE T exponentials(T* scores, int64_t visible, int64_t n, T& highest, T& correction) {
+void query_scores(const Item<T>& item, const Tile& t, T* scores) {
   using V = Vec<T>;
-  const V lowest = -infinity<T>();
-  V top = lowest;
-  for_vectors<V::size>(visible, [&](int64_t j, int lanes) {
-    top = max(top, keep(load(scores + j, lanes), lanes, lowest));
-  });
-  const T found = reduce_max(top);
-  const T before = highest;
-  if (!(before >= found)) highest = found;  // takes NaN
-  correction = T(1);
-  if (highest == -infinity<T>()) {
-    fill_zero(scores, n);
-    return T(0);
+  constexpr int size = V::size;
+  const int64_t e = item.op->e;
+  const Strided<T> keys = rows_from(item.k, t.k0), values = rows_from(item.v, t.k0);
+  alignas(kLine) T products[size * size];
+  for (int64_t j = 0; j < t.n; j += size) {
+    const int cols = static_cast<int>(min_of(size, t.n - j));
+    for (int i = 0; i < cols; ++i) {
+      const T* const key = keys.data + (j + i) * keys.row;
+      V sum = 0;
+      for_vectors<size>(e, [&](int64_t c, int lanes) {
+        sum = fma(load(item.q.data + c, lanes), load(key + c, lanes), sum);
+      });
+      sum.store(products + i * size);
+      fetch_row(values, j + i, item.op->ev);
+      if (t.k0 == 0 && j + i + size < t.n) fetch_row(keys, j + i + size, e);
+    }
+    V turned[size];
+    load_transposed(products, size, cols, turned);
+#pragma GCC unroll 4
+    for (int step = 1; step < size; step *= 2) {
+#pragma GCC unroll 16
+      for (int i = 0; i < size; i += 2 * step) turned[i] += turned[i + step];
+    }
+    store(turned[0] * static_cast<T>(item.op->scale), scores + j, cols);
   }
-  const V shift = highest;
-  V sum = 0;
-  for_vectors<V::size>(visible, [&](int64_t j, int lanes) {
-    const V p = exp(load(scores + j, lanes) - shift);
-    store(p, scores + j, lanes);
-    sum += keep(p, lanes, V(0));
-  });
-  fill_zero(scores + visible, n - visible);
-  if (highest != before) {
-    const V ratio = exp(V(before) - shift);
-    ratio.store_n(&correction, 1);
+}
+
+// out = p v (+ out where there are tiles before) for columns from c on,
+// all of kQueryVectors registers or, unless kWhole, what there is of them. Asks for the keys of the
+// next tile on the way.
+template <bool kWhole, class T>
+void query_columns(const Item<T>& item, const Tile& t, const T* p, int64_t c) {
+  using V = Vec<T>;
+  constexpr int size = V::size, vectors = kQueryVectors<T>;
+  const Attention& op = *item.op;
+  const int64_t next = c == 0 ? min_of(t.n, op.s - t.k0 - kKeys) : 0;
+  const auto lanes = [&](int v) {
+    return kWhole ? size : static_cast<int>(max_of(0, min_of(size, op.ev - c - v * size)));
+  };
+  V sum[vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v) sum[v] = V(0);
+  const T* value = item.v.data + t.k0 * item.v.row + c;
+  for (int64_t j = 0; j < t.n; ++j, value += item.v.row) {
+    if (j < next) fetch_row(item.k, t.k0 + kKeys + j, op.e);
+    const V weight = p[j];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      if (lanes(v) > 0) sum[v] = fma(weight, load(value + v * size, lanes(v)), sum[v]);
+    }
   }
-  return reduce_add(sum);
+  T* const out = mutable_row(item.out, 0) + c;
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v) {
+    if (lanes(v) == 0) continue;
+    const V x = fma(sum[v], V(1), V(0));
+    store(t.k0 > 0 ? load(out + v * size, lanes(v)) + x : x, out + v * size, lanes(v));
+  }
 }
 
 template <class T>
-ADJOINT_INLINE void multiply_row(T* x, int64_t n, T factor) {
-  const Vec<T> f = factor;
-  for_vectors<Vec<T>::size>(
-      n, [&](int64_t j, int lanes) { store(load(x + j, lanes) * f, x + j, lanes); });
+void query_values(const Item<T>& item, const Tile& t, const T* p) {
+  constexpr int64_t kColumns = kQueryVectors<T> * Vec<T>::size;
+  for (int64_t c = 0; c < item.op->ev; c += kColumns) {
+    const auto columns =
+        c + kColumns <= item.op->ev ? query_columns<true, T> : query_columns<false, T>;
+    columns(item, t, p, c);
+  }
 }
 
 // The output of one block of queries.
@@ -192,9 +109,16 @@ void forward_block(const Item<T>& item, int64_t q0) {
     total[i] = T(0);
   }
   const int64_t keys = op.causal ? min_of(op.s, q0 + rows) : op.s;
+  // A token that is generated: what counts is how fast keys and values come from memory.
+  const bool query =
+      op.l == 1 && !op.causal && item.q.col == 1 && item.k.col == 1 && item.v.col == 1;
   for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
     const Tile t = tile_at(op, q0, k0);
-    make_scores(item, t, scores);
+    if (query) {
+      query_scores(item, t, scores);
+    } else {
+      make_scores(item, t, scores);
+    }
     for (int64_t i = 0; i < rows; ++i) {
       T* const row = scores + i * kKeys;
       const int64_t visible = t.visible(i);
@@ -212,6 +136,10 @@ void forward_block(const Item<T>& item, int64_t q0) {
           store(load(row + j, lanes) * load(factors + j, lanes), row + j, lanes);
         });
       }
+    }
+    if (query) {
+      query_values(item, t, scores);
+      continue;
     }
     tile_product<Causal::over_keys>(rows, op.ev, t.n, Strided<T>{scores, kKeys, 1},
                                     rows_from(item.v, k0), mutable_row(item.out, q0), item.out.row,

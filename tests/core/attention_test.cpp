@@ -1,3 +1,8 @@
+#include <adjoint/core/inplace.h>
+
+#include <cmath>
+#include <string>
+
 #include "core/kernels/kernels.h"
 #include "core/ops/composed.h"
 #include "tests/core/numeric.h"
@@ -79,6 +84,49 @@ TEST(Attention, MatchesItsDefinition) {
     for (const Tensor& x : in) f32.push_back(x.to(DType::f32));
     expect_matches({.is_causal = true}, f32, 3e-5);
     expect_matches({.mask = random({c.l, c.s}, 4) > -0.2}, f32, 3e-5);
+  }
+}
+
+// A token that is generated: a single query has a path of its own.
+TEST(Attention, OneQueryMatchesItsDefinition) {
+  struct Size {
+    int64_t s, e, ev;
+  };
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const double tolerance = dtype == DType::f32 ? 2e-6 : 1e-14;
+    for (const auto [s, e, ev] : {Size{1, 64, 64},
+                                  {127, 20, 33},
+                                  {128, 3, 130},
+                                  {300, 400, 70},
+                                  {990, 64, 64},
+                                  {257, 96, 8}}) {
+      const Tensor q = to(random({2, 3, 1, e}, 1), dtype);
+      const Tensor k = to(random({2, 3, s + 5, e}, 2), dtype);
+      const Tensor v = to(random({2, 3, s + 5, ev}, 3), dtype);
+      const Tensor keys = slice(k, 2, 2, s + 2), values = slice(v, 2, 2, s + 2);  // as a cache's
+      const Tensor allowed = random({s}, 4) > -0.5, bias = to(random({3, 1, s}, 5), dtype);
+      for (const Tensor& mask : {Tensor(), allowed, bias}) {
+        for (const double dropout : {0.0, 0.5}) {
+          Generator fused_generator(9), plain_generator(9);
+          AttentionOptions options{
+              .mask = mask, .dropout_p = dropout, .generator = &fused_generator};
+          const Tensor y = scaled_dot_product_attention(q, keys, values, options);
+          options.generator = &plain_generator;
+          expect_close(y, composed::scaled_dot_product_attention(q, keys, values, options),
+                       tolerance,
+                       std::string(name(dtype)) + " s " + std::to_string(s) + " e " +
+                           std::to_string(e) + " ev " + std::to_string(ev));
+        }
+      }
+    }
+  }
+  const Tensor q = random({1, 20}, 1), k = random({300, 20}, 2), v = random({300, 7}, 3);
+  const Tensor nothing = scaled_dot_product_attention(q, k, v, {.mask = zeros({300}) > 1.0});
+  EXPECT_EQ(nothing.to_vector<double>(), std::vector<double>(7, 0.0));
+  const Tensor broken = clone(k);
+  fill_(slice(broken, 0, 290, 291), NAN);
+  for (const double value : scaled_dot_product_attention(q, broken, v).to_vector<double>()) {
+    EXPECT_TRUE(std::isnan(value));
   }
 }
 
