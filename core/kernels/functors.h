@@ -1,6 +1,8 @@
 // The formulas of elementwise functions, said once: `value` and `derivative` are templates that are
 // instantiated with Vec to be the kernel and with Tensor to be the composed definition.
 //
+// logistic is a sigmoid that may round a bit more, times_sigmoid(x) is x sigmoid(x).
+//
 // derivative(x, y, dy) is dx, where y = value(x); kUses says which of x and y it reads. Functions
 // and operators are found by argument-dependent lookup; literals convert to either kind.
 #pragma once
@@ -94,10 +96,12 @@ struct Relu {
 struct GeluTanh {
   static constexpr Uses kUses = Uses::input;
   static constexpr double kTwoRoot = 1.5957691216057308;  // 2 sqrt(2 / pi)
-  ADJOINT_FUNCTOR value(const V& x) { return x * sigmoid(kTwoRoot * x * (1.0 + 0.044715 * x * x)); }
+  ADJOINT_FUNCTOR value(const V& x) {
+    return x * logistic(kTwoRoot * x * (1.0 + 0.044715 * x * x));
+  }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) {
     const V square = x * x;
-    const V s = sigmoid(kTwoRoot * x * (1.0 + 0.044715 * square));
+    const V s = logistic(kTwoRoot * x * (1.0 + 0.044715 * square));
     return dy * (s + x * s * (1.0 - s) * (kTwoRoot * (1.0 + 0.134145 * square)));
   }
 };
@@ -117,9 +121,9 @@ struct GeluErf {
 
 struct Silu {
   static constexpr Uses kUses = Uses::input;
-  ADJOINT_FUNCTOR value(const V& x) { return x * sigmoid(x); }
+  ADJOINT_FUNCTOR value(const V& x) { return times_sigmoid(x); }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) {
-    const V s = sigmoid(x);
+    const V s = logistic(x);
     return dy * s * (1.0 + x * (1.0 - s));
   }
 };

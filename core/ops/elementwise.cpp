@@ -9,6 +9,8 @@
 
 namespace adjoint {
 
+// What functors.h asks of either kind of operand.
+static Tensor logistic(const Tensor& x) { return sigmoid(x); }
 // The normal distribution's cumulative function, and exp(-x^2 / 2): for the composed definition of
 // gelu.
 static Tensor ndtr(const Tensor& x) { return 0.5 * erfc(-0.70710678118654752 * x); }
