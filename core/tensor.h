@@ -134,7 +134,7 @@ class Tensor {
   // Adds d(this)/d(leaf) to each leaf's grad. Without options: this has one element, whose
   // gradient is 1.
   void backward() const;
-  void backward(const BackwardOptions& options) const;
+  void backward(BackwardOptions options) const;  // a moved gradient may be written over
 
   // The same elements without history.
   Tensor detach() const;

@@ -455,8 +455,15 @@ void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gra
 
 void Tensor::backward() const { backward(BackwardOptions{}); }
 
-void Tensor::backward(const BackwardOptions& options) const {
-  backward_of({this, 1}, {&options.gradient, 1}, options.retain_graph, options.create_graph);
+void Tensor::backward(BackwardOptions options) const {
+  const std::span<const Tensor> outputs(this, 1);
+  check_outputs("backward", outputs, {&options.gradient, 1});
+  BackwardRun engine(options.retain_graph || options.create_graph, options.create_graph);
+  const AutoGradMode mode(options.create_graph);
+  if (!options.gradient.defined()) options.gradient = ones_like(*this);
+  // One that the caller gave away is now the engine's alone: see Note [Donation].
+  engine.seed(*this, std::move(options.gradient));
+  engine.execute();
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,

@@ -27,21 +27,21 @@ void cross_entropy(const Exec& exec, const CrossEntropy& op) {
       *loss = *logsumexp = T(0);
       return;
     }
-    const V lowest = -infinity<T>();
-    V highest = lowest, sum_x = 0;
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      const V v = load(x + j, lanes);
-      highest = max(highest, keep(v, lanes, lowest));
-      sum_x += v;
+    const auto plus = [](V a, V b) { return a + b; };
+    const V m = reduce_max(fold_row(
+        n, V(-infinity<T>()), [](V a, V b) { return max(a, b); },
+        [&](V highest, int64_t j, int lanes) { return max(highest, load(x + j, lanes)); }));
+    const V sum = fold_row(n, V(0), plus, [&](V so_far, int64_t j, int lanes) {
+      prefetch(x + j, n * int64_t{sizeof(T)});
+      return so_far + exp(load(x + j, lanes) - m);
     });
-    const V m = reduce_max(highest);
-    V sum = 0;
-    for_vectors<V::size>(
-        n, [&](int64_t j, int lanes) { sum += keep(exp(load(x + j, lanes) - m), lanes, V(0)); });
     const T lse = first(m + log(V(reduce_add(sum))));
     *logsumexp = lse;
     *loss = lse - x[target];
     if (smoothing != T(0)) {
+      const V sum_x = fold_row(n, V(0), plus, [&](V so_far, int64_t j, int lanes) {
+        return so_far + load(x + j, lanes);
+      });
       const T uniform = lse - reduce_add(sum_x) / static_cast<T>(n);
       *loss = (1 - smoothing) * *loss + smoothing * uniform;
     }
@@ -53,7 +53,8 @@ void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
   using V = Vec<T>;
   const int64_t n = op.n;
   const T smoothing = static_cast<T>(op.smoothing);
-  for_each_row(exec, op.rows, n, [&](int64_t row) {
+  const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, op.dx != op.x);
+  const auto gradient_of = [&](int64_t row) {
     const T* x = static_cast<const T*>(op.x) + row * n;
     T* dx = static_cast<T*>(op.dx) + row * n;
     const int64_t target = op.target[row];
@@ -64,11 +65,13 @@ void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
     const T scale = static_cast<const T*>(op.dy)[row * op.dy_stride] * static_cast<T>(op.scale);
     const V lse = static_cast<const T*>(op.logsumexp)[row];
     const V everywhere = smoothing / static_cast<T>(n);
-    for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      store((exp(load(x + j, lanes) - lse) - everywhere) * V(scale), dx + j, lanes);
-    });
-    dx[target] -= (1 - smoothing) * scale;
-  });
+    const auto gradient = [&](V v) { return (exp(v - lse) - everywhere) * V(scale); };
+    // Made apart: reading it back would wait for memory where it has gone around the caches.
+    const T of_target = first(gradient(V(x[target]))) - (1 - smoothing) * scale;
+    write_row(dx, n, streamed, [&](int64_t j, int lanes) { return gradient(load(x + j, lanes)); });
+    dx[target] = of_target;
+  };
+  for_each_row(exec, op.rows, n, gradient_of, streamed);
 }
 
 constexpr int64_t kErrorBlock = 8192;
@@ -100,13 +103,15 @@ void squared_error_backward(const Exec& exec, int64_t n, const void* a, const vo
                             void* d) {
   using V = Vec<T>;
   const V factor = static_cast<T>(scale);
+  const bool streamed = streams(n * int64_t{sizeof(T)}, d != a && d != b);
   parallel_tasks(exec, ceil_div(n, kGrain), [&](int64_t block) {
     const int64_t at = block * kGrain;
     const T *x = static_cast<const T*>(a) + at, *y = static_cast<const T*>(b) + at;
     T* out = static_cast<T*>(d) + at;
-    for_vectors<V::size>(min_of(kGrain, n - at), [&](int64_t j, int lanes) {
-      store((load(x + j, lanes) - load(y + j, lanes)) * factor, out + j, lanes);
+    write_row(out, min_of(kGrain, n - at), streamed, [&](int64_t j, int lanes) {
+      return (load(x + j, lanes) - load(y + j, lanes)) * factor;
     });
+    if (streamed) stream_fence();
   });
 }
 

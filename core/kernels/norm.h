@@ -18,7 +18,8 @@ struct Norm {
   void *y, *sum, *mean, *rstd;
 };
 
-// dx, dweight and dbias may be null; `add`, where there is one, is added to dx, and may be dx.
+// dx, dweight and dbias may be null; `add`, where there is one, is added to dx, and may be dx;
+// so may dy.
 // mean is not looked at for root mean squares.
 struct NormBackward {
   int64_t rows, n;

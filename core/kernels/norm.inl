@@ -43,19 +43,25 @@ ADJOINT_INLINE V sum_along(int64_t n, const F& step) {
   return (a + b) + (c + d);
 }
 
+// Rows of sums that are kept near while they are normalised and go around the caches.
+constexpr int64_t kNearBytes = 16384;
+
+// `streamed`: the results go around the caches.
 template <class T, bool kCentred>
-ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row) {
+ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row, bool streamed) {
   using V = Vec<T>;
   const int64_t n = op.n;
   const T *x = row_of<T>(op.x, row, n), *residual = row_of<T>(op.residual, row, n);
   const T *weight = static_cast<const T*>(op.weight), *bias = static_cast<const T*>(op.bias);
   const T* const first = x;
-  T* y = row_of<T>(op.y, row, n);
+  alignas(kLine) T near[kNearBytes / sizeof(T)];
   if (residual != nullptr) {
-    T* sum = row_of<T>(op.sum, row, n);
+    T* const to = row_of<T>(op.sum, row, n);
+    T* const sum = streamed ? near : to;
     for_vectors<V::size>(n, [&](int64_t j, int lanes) {
       store(load(x + j, lanes) + load(residual + j, lanes), sum + j, lanes);
     });
+    if (streamed) stream_copy(to, near, n * int64_t{sizeof(T)});
     x = sum;
   }
   V mean = 0;
@@ -70,11 +76,11 @@ ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row) {
     s = fma(c, c, s);
   });
   const V rstd = 1.0 / sqrt(V(reduce_add(squares) / static_cast<T>(n) + static_cast<T>(op.eps)));
-  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+  write_row(row_of<T>(op.y, row, n), n, streamed, [&](int64_t j, int lanes) {
     V z = (load(x + j, lanes) - mean) * rstd;
     if (weight != nullptr) z *= load(weight + j, lanes);
     if (bias != nullptr) z += load(bias + j, lanes);
-    store(z, y + j, lanes);
+    return z;
   });
   if (op.mean != nullptr) mean.store_n(static_cast<T*>(op.mean) + row, 1);
   if (op.rstd != nullptr) rstd.store_n(static_cast<T*>(op.rstd) + row, 1);
@@ -82,14 +88,21 @@ ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row) {
 
 template <class T, bool kCentred>
 void norm(const Exec& exec, const Norm& op) {
-  for_each_row(exec, op.rows, op.n, [&](int64_t row) { normalise_row<T, kCentred>(op, row); });
+  const int64_t row_bytes = op.n * int64_t{sizeof(T)};
+  const bool apart = op.y != op.x && op.sum != op.x && op.sum != op.residual;
+  const bool streamed = streams_rows(op.rows, row_bytes, apart) &&
+                        (op.residual == nullptr || row_bytes <= kNearBytes);
+  for_each_row(
+      exec, op.rows, op.n, [&](int64_t row) { normalise_row<T, kCentred>(op, row, streamed); },
+      streamed);
 }
 
 // One row: dx, and what it adds to dweight and dbias (n elements each). Row by row: several at once
 // would spare reads of dweight and dbias, which are near, and make more streams of memory than
 // hardware follows; measured a fifth slower, as was asking for the next row.
 template <class T, bool kCentred>
-ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, T* dweight, T* dbias) {
+ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, T* dweight, T* dbias,
+                                 bool streamed) {
   using V = Vec<T>;
   const int64_t n = op.n;
   const T *x = row_of<T>(op.x, row, n), *dy = row_of<T>(op.dy, row, n);
@@ -108,17 +121,16 @@ ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, T* dweight
     if (dbias != nullptr) store(load(dbias + j, lanes) + d, dbias + j, lanes);
   });
   if (op.dx == nullptr) return;
-  T* dx = row_of<T>(op.dx, row, n);
   const T* add = row_of<T>(op.add, row, n);
   const V shift = reduce_add(sum_g) / static_cast<T>(n);
   const V slope = reduce_add(sum_gz) / static_cast<T>(n);
-  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+  write_row(row_of<T>(op.dx, row, n), n, streamed, [&](int64_t j, int lanes) {
     const V z = (load(x + j, lanes) - mean) * rstd;
     V g = load(dy + j, lanes);
     if (weight != nullptr) g *= load(weight + j, lanes);
     V d = rstd * (g - fma(z, slope, shift));
     if (add != nullptr) d += load(add + j, lanes);
-    store(d, dx + j, lanes);
+    return d;
   });
 }
 
@@ -140,6 +152,8 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
       __builtin_memset(targets[i], 0, static_cast<size_t>(n) * sizeof(T));
     }
   }
+  const bool apart = op.dx != nullptr && op.dx != op.x && op.dx != op.dy && op.dx != op.add;
+  const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, apart);
   parallel_tasks(exec, blocks, [&](int64_t block) {
     T* sums[2] = {};
     for (int i = 0; i < 2; ++i) {
@@ -149,8 +163,9 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
     }
     const int64_t last = min_of(op.rows, (block + 1) * kBlockRows);
     for (int64_t row = block * kBlockRows; row < last; ++row) {
-      backward_row<T, kCentred>(op, row, sums[0], sums[1]);
+      backward_row<T, kCentred>(op, row, sums[0], sums[1], streamed);
     }
+    if (streamed) stream_fence();
   });
   const int64_t columns = ceil_div(n, V::size);
   for (int i = 0; i < 2 && blocks > 0; ++i) {

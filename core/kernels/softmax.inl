@@ -10,42 +10,17 @@ namespace {
 // caches.
 template <class T>
 struct Along {
-  static constexpr int64_t kSize = Vec<T>::size;
   int64_t n;
   bool streamed;
 
-  // step(so far, at, lanes) from vector to vector, beginning with `first`: four chains, which
-  // combine merges, then what is left.
   template <class C, class F>
   ADJOINT_INLINE Vec<T> fold(Vec<T> first, const C& combine, const F& step) const {
-    constexpr auto kWhole = static_cast<int>(kSize);
-    Vec<T> a = first, b = first, c = first, d = first;
-    int64_t j = 0;
-    for (; j + 4 * kSize <= n; j += 4 * kSize) {
-      a = step(a, j, kWhole);
-      b = step(b, j + kSize, kWhole);
-      c = step(c, j + 2 * kSize, kWhole);
-      d = step(d, j + 3 * kSize, kWhole);
-    }
-    a = combine(combine(a, b), combine(c, d));
-    for (; j + kSize <= n; j += kSize) a = step(a, j, kWhole);
-    if (j < n) {
-      const auto rest = static_cast<int>(n - j);
-      a = combine(a, keep(step(first, j, rest), rest, first));
-    }
-    return a;
+    return fold_row(n, first, combine, step);
   }
   // y = f
   template <class F>
   ADJOINT_INLINE void write(T* y, const F& f) const {
-    Out<T> out(y, 0, 1, streamed);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = out.count(i, n);
-      T* to = out.block(i);
-      for_vectors<Vec<T>::size>(
-          m, [&](int64_t j, int lanes) { store(f(i + j, lanes), to + j, lanes); });
-      out.flush(i, m);
-    }
+    write_row(y, n, streamed, f);
   }
   // Asks for the next row, a vector at a time, while this one is worked on.
   ADJOINT_INLINE void ahead(const T* x, int64_t at) const {
@@ -184,7 +159,7 @@ void for_lines(const Exec& exec, const Lines& lines, bool apart, P*... p) {
   if (lines.inner == 1) {
     constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
     const bool streamed =
-        streams(count * kBytes, apart) && lines.n <= F::kLongest && lines.n * kBytes >= 16 * kLine;
+        streams_rows(lines.outer, lines.n * kBytes, apart) && lines.n <= F::kLongest;
     for_each_row(
         exec, lines.outer, lines.n,
         [&](int64_t row) {

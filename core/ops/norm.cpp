@@ -103,7 +103,7 @@ std::vector<Tensor> recorded_gradients(const Saved& s, const Tensor& dy) {
 }
 
 // dweight and dbias where they are wanted, and dx to where it is wanted: added to `add`, which may
-// be dx itself. dx may be undefined.
+// be dx itself. dx may be undefined, or have dy's place.
 struct Wanted {
   Tensor dx, add;
   bool weight, bias;
@@ -132,12 +132,12 @@ std::array<Tensor, 3> gradients_of_one(const char* name, const Saved& s, const B
     return {d[0], d[1], d[2]};
   }
   Wanted wanted{{}, {}, s.has_weight && b.needs(1), s.has_bias && b.needs(2)};
+  const Tensor dy = b.take_dy(0);
   if (b.needs(0)) {
     wanted.add = b.into(0);
-    wanted.dx =
-        wanted.add.defined() ? wanted.add : make_empty(name, (*s.x).shape(), (*s.x).dtype());
+    wanted.dx = wanted.add.defined() ? wanted.add : make_over(name, dy, dy.shape(), (*s.x).dtype());
   }
-  const auto [dweight, dbias] = fused_gradients(name, s, b.dy(0), wanted);
+  const auto [dweight, dbias] = fused_gradients(name, s, dy, wanted);
   return {wanted.dx, dweight, dbias};
 }
 
@@ -152,15 +152,16 @@ Grads gradients_of_sum(const char* name, const Saved& s, const Backward& b) {
     return {both, both, d[1], d[2]};
   }
   Wanted wanted{{}, {}, s.has_weight && b.needs(2), s.has_bias && b.needs(3)};
+  const Tensor dy = b.take_dy(1);
   if (b.needs(0) || b.needs(1)) {
     // Into the gradient that came from above, if only this node sees it: the residual stream's
     // gradient then passes through a network in one buffer.
     const TensorImpl* impl = dsum.impl();
     const bool ours = impl != nullptr && impl->unique() && impl->contiguous;
     wanted.add = packed(dsum);
-    wanted.dx = ours ? dsum : make_empty(name, (*s.x).shape(), (*s.x).dtype());
+    wanted.dx = ours ? dsum : make_over(name, dy, dy.shape(), (*s.x).dtype());
   }
-  const auto [dweight, dbias] = fused_gradients(name, s, b.dy(1), wanted);
+  const auto [dweight, dbias] = fused_gradients(name, s, dy, wanted);
   return {wanted.dx, wanted.dx, dweight, dbias};
 }
 

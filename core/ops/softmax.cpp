@@ -26,12 +26,14 @@ Tensor forward(const Op& op, const Tensor& x, int dim,
   return y;
 }
 
+// In the place of dy where nobody else holds it.
 Tensor backward(const char* name, const Tensor& y, const Tensor& dy, int dim,
                 void (*const (&kernel)[2])(const kernels::Exec&, const kernels::Lines&, const void*,
                                            const void*, void*)) {
-  Tensor dx = make_empty(name, y.shape(), y.dtype());
-  kernel[index(y.dtype())](KernelScope(), lines_along(y.shape(), dim), y.raw_data(),
-                           packed(dy).raw_data(), dx.impl()->bytes());
+  Tensor dx = make_over(name, dy, y.shape(), y.dtype());
+  const Tensor dy0 = packed(dy);
+  kernel[index(y.dtype())](KernelScope(), lines_along(y.shape(), dim), y.raw_data(), dy0.raw_data(),
+                           dx.impl()->bytes());
   return dx;
 }
 
@@ -47,7 +49,7 @@ Tensor softmax(const Tensor& x, int64_t dim) {
   Tensor y = forward(op, x, d, kernel_table().softmax.softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {
     const Tensor y0 = *y;
-    const Tensor& dy = b.dy(0);
+    const Tensor dy = b.take_dy(0);
     if (grad_enabled()) return {y0 * (dy - sum(y0 * dy, sum_dims(y0, d), kKeepDim))};
     return {backward("softmax", y0, dy, d, kernel_table().softmax.softmax_backward)};
   });
@@ -61,7 +63,7 @@ Tensor log_softmax(const Tensor& x, int64_t dim) {
   Tensor y = forward(op, x, d, kernel_table().softmax.log_softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {
     const Tensor y0 = *y;
-    const Tensor& dy = b.dy(0);
+    const Tensor dy = b.take_dy(0);
     if (grad_enabled()) return {dy - exp(y0) * sum(dy, sum_dims(y0, d), kKeepDim)};
     return {backward("log_softmax", y0, dy, d, kernel_table().softmax.log_softmax_backward)};
   });

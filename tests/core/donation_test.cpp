@@ -4,6 +4,8 @@
 #include <adjoint/core/ops.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -144,6 +146,35 @@ TEST(Donation, BackwardWritesOverGradientsThatNobodyHolds) {
   EXPECT_EQ(x.grad().raw_data(), places[3]);
   EXPECT_EQ(dy.version(), version);
   EXPECT_EQ(values(dy), (Values{1, 1, 1, 1}));
+}
+
+TEST(Donation, AGradientThatIsGivenAwayBecomesTheInputs) {
+  using Operator = std::function<Tensor(const Tensor&)>;
+  const Tensor w = full({2}, 2.0, DType::f64).requires_grad_();
+  const std::pair<const char*, Operator> operators[] = {
+      {"tanh", [](const Tensor& x) { return tanh(x); }},
+      {"softmax", [](const Tensor& x) { return softmax(x, -1); }},
+      {"softmax across", [](const Tensor& x) { return softmax(x, 0); }},
+      {"log_softmax", [](const Tensor& x) { return log_softmax(x, -1); }},
+      {"layer_norm", [&](const Tensor& x) { return layer_norm(x, {2}, w, w); }},
+      {"rms_norm", [&](const Tensor& x) { return rms_norm(x, {2}, w); }},
+      {"add_layer_norm", [](const Tensor& x) { return add_layer_norm(x, x, {2}).normalized; }}};
+  for (const auto& [name, f] : operators) {
+    const Tensor held_x = reshape(numbers(), {2, 2}).requires_grad_();
+    const Tensor given_x = reshape(numbers(), {2, 2}).requires_grad_();
+    const Tensor held = reshape(numbers(), {2, 2});
+    f(held_x).backward({.gradient = held});
+    EXPECT_EQ(values(held), values(numbers())) << name;
+    EXPECT_NE(held_x.grad().raw_data(), held.raw_data()) << name;
+    Tensor given = clone(reshape(numbers(), {2, 2}));
+    const void* const place = given.raw_data();
+    const Tensor y = f(given_x);
+    y.backward({.gradient = std::move(given)});
+    EXPECT_EQ(values(given_x.grad()), values(held_x.grad())) << name;
+    if (std::string(name) != "add_layer_norm") {  // two inputs share it there, so it is not moved
+      EXPECT_EQ(given_x.grad().raw_data(), place) << name;
+    }
+  }
 }
 
 TEST(Donation, GradientsThatAreHeldStayAsTheyWere) {

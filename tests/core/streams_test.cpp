@@ -62,6 +62,62 @@ TEST_P(Streams, Softmax) {
   }
 }
 
+// The gradient of f's input, for -x as its output's: one that is held, whose place nothing takes,
+// or one that is given away.
+Tensor gradient(const Tensor& x, bool given, const std::function<Tensor(const Tensor&)>& f) {
+  const AutoGradMode mode(true);
+  const Tensor leaf = x.detach().requires_grad_();
+  const Tensor y = f(leaf);
+  Tensor dy = y.dim() == 0 ? Tensor() : neg(x);
+  const Tensor held = given ? Tensor() : dy;
+  y.backward({.gradient = std::move(dy)});
+  return leaf.grad();
+}
+
+TEST_P(Streams, GradientsOfRows) {
+  const Tensor weight = select(x_, 0, 0), bias = select(x_, 0, 1);
+  for (const bool given : {false, true}) {
+    const auto expect = [&](const char* name, const std::function<Tensor(const Tensor&)>& f) {
+      expect_rowwise(name, x_, [&](const Tensor& x) { return gradient(x, given, f); });
+    };
+    expect("softmax", [](const Tensor& x) { return softmax(x, -1); });
+    expect("log_softmax", [](const Tensor& x) { return log_softmax(x, -1); });
+    expect("layer_norm", [&](const Tensor& x) { return layer_norm(x, {kColumns}, weight, bias); });
+    expect("rms_norm", [&](const Tensor& x) { return rms_norm(x, {kColumns}, weight); });
+  }
+}
+
+TEST_P(Streams, Norms) {
+  const Tensor weight = select(x_, 0, 0), bias = select(x_, 0, 1);
+  expect_rowwise("layer_norm", x_,
+                 [&](const Tensor& x) { return layer_norm(x, {kColumns}, weight, bias); });
+  expect_rowwise("rms_norm", x_, [&](const Tensor& x) { return rms_norm(x, {kColumns}, weight); });
+  for (int64_t n : {kColumns, int64_t{6000}}) {  // the longer rows of f64 do not stay near
+    const Tensor x = slice(x_.reshape({-1}), 0, 0, kRows * kColumns / n * n).reshape({-1, n});
+    const auto both = [&](const Tensor& t) { return add_layer_norm(t, t * 0.5, {n}); };
+    expect_rowwise("sum", x, [&](const Tensor& t) { return both(t).sum; });
+    expect_rowwise("normalized", x, [&](const Tensor& t) { return both(t).normalized; });
+  }
+}
+
+TEST_P(Streams, Losses) {
+  const Tensor target = randint(0, kColumns, {kRows}, generator_);
+  const Tensor dy = gradient(x_, false, [&](const Tensor& x) {
+    return cross_entropy(x, target, {.reduction = Reduction::sum, .label_smoothing = 0.25});
+  });
+  for (int64_t row = 0; row < kRows; row += 100) {
+    const Tensor part = gradient(slice(x_, 0, row, row + 100), false, [&](const Tensor& x) {
+      return cross_entropy(x, slice(target, 0, row, row + 100),
+                           {.reduction = Reduction::sum, .label_smoothing = 0.25});
+    });
+    ASSERT_TRUE(same_bits(slice(dy, 0, row, row + 100), part)) << "cross_entropy row " << row;
+  }
+  expect_rowwise("mse_loss", x_, [](const Tensor& x) {
+    return gradient(x, false,
+                    [&](const Tensor& t) { return mse_loss(t, x * 0.5, Reduction::sum); });
+  });
+}
+
 TEST_P(Streams, Fill) {
   const Tensor y = full({kRows, kColumns}, 2.5, GetParam());
   EXPECT_EQ(min(y).item(), 2.5);
