@@ -61,6 +61,11 @@ struct Row {
   double scale = 0;
   // The same for gradients, f32 against f64, against the largest element of each.
   double gradient_ulps = 64;
+  // In bf16: how many roundings to 8 bits a result has behind it, each of at most 2^-8 of its size
+  // (of what it was made from, `scale`, where there are several), beside the error of f32, in which
+  // it is computed. The gradients likewise, of the largest element of each.
+  int bf16_roundings = 1;
+  int bf16_gradient_roundings = 4;
   // f32 is another function: its random numbers come from other words of the stream.
   bool f64_only = false;
 };

@@ -2,9 +2,12 @@
 // All parameters of a call are one job for the threads.
 //
 // Never recorded; the parameters' versions change. ShapeError or DTypeError unless all tensors of
-// an update have the parameter's shape and dtype (f32 or f64), before anything is changed. The
-// parameter and the moments must be contiguous; a gradient may have any layout. The tensors that
-// an update refers to must outlive the call, and each parameter be in one update only.
+// an update have the parameter's shape and dtype, before anything is changed. Moments of a
+// parameter in bf16 are of f32, as are the sums: the parameter is rounded where it is stored, to
+// the nearest, so steps below 2^-9 of it are lost. Training wants weights in f32 and
+// <adjoint/core/autocast.h>. The parameter and the moments must be contiguous; a gradient may have
+// any layout. The tensors that an update refers to must outlive the call, and each parameter be in
+// one update only.
 #pragma once
 
 #include <adjoint/core/tensor.h>
@@ -52,7 +55,7 @@ struct AdamUpdate {
 void adam_sweep(std::span<const AdamUpdate> updates);
 
 // The sum of the squares of all elements of all tensors, in f64 and in a fixed order. DTypeError
-// unless each is f32 or f64.
+// unless each is of a floating dtype.
 double sum_of_squares(std::span<const Tensor> tensors);
 
 }  // namespace adjoint

@@ -29,6 +29,7 @@ class Scalar {
   Scalar(int64_t value) : integer_(value) {}                              // NOLINT
   Scalar(double value) : real_(value), kind_(DType::f32) {}               // NOLINT
   Scalar(float value) : Scalar(static_cast<double>(value)) {}             // NOLINT
+  Scalar(bfloat16 value) : Scalar(static_cast<double>(value)) {}          // NOLINT
   Scalar(bool value) : integer_(value ? 1 : 0), kind_(DType::boolean) {}  // NOLINT
   // f32 stands for any real, i64 for any integer.
   DType kind() const { return kind_; }

@@ -17,7 +17,7 @@ namespace {
 void check_floating(const char* op, const Tensor& x) {
   check(x.defined(), op, ": undefined tensor; expected a tensor with elements");
   check<DTypeError>(is_floating_point(x.dtype()), op, ": dtype ", x.dtype(),
-                    "; expected a floating dtype: f32 or f64");
+                    "; expected a floating dtype");
 }
 
 double kaiming_std(const Tensor& x, const KaimingOptions& options) {

@@ -39,9 +39,9 @@ std::vector<ParamGroup<Options>> one_group(std::vector<NamedSlot> slots, const O
   return groups;
 }
 
-// A moment of zeros in the parameter's dtype, at first use.
+// A moment of zeros in what the parameter's dtype is computed in, at first use.
 Tensor& moment(Tensor& tensor, const Tensor& parameter) {
-  if (!tensor.defined()) tensor = zeros(parameter.shape(), parameter.dtype());
+  if (!tensor.defined()) tensor = zeros(parameter.shape(), computed_in(parameter.dtype()));
   return tensor;
 }
 
@@ -60,7 +60,8 @@ void Optimizer::add_group(std::vector<NamedSlot> slots) {
     check<ConfigError>(known.insert(s.slot.get()).second, "optimizer: parameter '", s.name,
                        "' is given twice; expected each in one group");
     check<ConfigError>(is_floating_point(s.slot->stored().dtype()), "optimizer: parameter '",
-                       s.name, "' is of dtype ", s.slot->stored().dtype(), "; expected f32 or f64");
+                       s.name, "' is of dtype ", s.slot->stored().dtype(),
+                       "; expected a floating dtype");
   }
   Group group;
   group.memory.resize(slots.size());
@@ -167,7 +168,7 @@ void Optimizer::load_state(const OptimizerState& state) {
         }
         used.insert(key);
         if (tensor->second.shape() != parameter.shape() ||
-            tensor->second.dtype() != parameter.dtype()) {
+            tensor->second.dtype() != computed_in(parameter.dtype())) {
           complain("'" + key + "' has shape " + to_string(tensor->second.shape()) + " and dtype " +
                    adjoint::name(tensor->second.dtype()) + ", the parameter " +
                    to_string(parameter.shape()) + " and " + adjoint::name(parameter.dtype()));

@@ -1,4 +1,5 @@
 // Backward: runs the nodes that the roots depend on, newest first.
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 
@@ -63,6 +64,7 @@ class BackwardRun {
 
   // Runs until nothing is left.
   void execute() {
+    const Autocast off(false);  // dtypes are the forward's
     struct Restore {
       Node* node = exchange_current_node(nullptr);
       ~Restore() { exchange_current_node(node); }
@@ -432,6 +434,7 @@ void check_outputs(const char* op, std::span<const Tensor> outputs,
 void run(BackwardRun& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
          bool create_graph) {
   const AutoGradMode mode(create_graph);
+  const Autocast off(false);  // dtypes are the forward's
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool given = i < gradients.size() && gradients[i].defined();
     engine.seed(outputs[i], given ? gradients[i] : ones_like(outputs[i]));

@@ -191,7 +191,7 @@ const Tensor& Tensor::requires_grad_(bool value) const {
                        is_leaf() ? "" : impl_->node->name,
                        "'; expected a leaf; use detach() for one");
   check<AutogradError>(!value || is_floating_point(dtype()), "requires_grad_: dtype ", dtype(),
-                       " has no gradients; expected f32 or f64");
+                       " has no gradients; expected a floating dtype");
   if (impl_->node != nullptr) {
     static_cast<Leaf*>(impl_->node)->requires_grad = value;
   } else if (value) {

@@ -198,7 +198,7 @@ void Op::check_in_place(const Tensor& x, const char* functional_form) const {
 
 void Op::check_floating(int i) const {
   check<DTypeError>(is_floating_point(input(i).dtype()), "input ", i, " is of dtype ",
-                    input(i).dtype(), "; expected f32 or f64; convert it with to()");
+                    input(i).dtype(), "; expected a floating dtype; convert it with to()");
 }
 
 }  // namespace adjoint

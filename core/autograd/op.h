@@ -16,6 +16,7 @@
 // is differentiable again by itself; one that calls kernels does so only when !grad_enabled().
 #pragma once
 
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 
@@ -74,6 +75,10 @@ struct Attribute {
     const Shape* shape;
   } value;
 };
+
+// What autocast makes of an operator (<adjoint/core/autocast.h>): products are computed in bf16,
+// losses in f32. Whoever says neither computes in what its inputs promote to.
+enum class Casts : uint8_t { product, loss };
 
 template <class F>
 class ClosureNode final : public Node {
@@ -218,6 +223,13 @@ class Op {
     if (!ok) [[unlikely]] {
       detail::throw_error<E>(name_, ": ", parts...);
     }
+  }
+  // The dtype to compute in, that of the result, for inputs that promote to `promoted`.
+  DType computes_in(DType promoted, Casts casts) const {
+    if (!autocast_enabled()) [[likely]]
+      return promoted;
+    if (promoted != DType::f32 && promoted != DType::bf16) return promoted;
+    return casts == Casts::product ? DType::bf16 : DType::f32;
   }
   // Throws DTypeError unless input i is of a floating dtype.
   void check_floating(int i) const;

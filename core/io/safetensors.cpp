@@ -80,6 +80,8 @@ StoredType stored_type(DType dtype) {
   switch (dtype) {
     case DType::f64:
       return StoredType::f64;
+    case DType::bf16:
+      return StoredType::bf16;
     case DType::i64:
       return StoredType::i64;
     case DType::boolean:

@@ -17,7 +17,7 @@ void unary(const Exec& exec, const Loop<2>& loop) {
       m = y.count(i, n);
       T* py = y.block(i);
       const T* px = x.block(i, m);
-      for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
+      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
         store(F::value(load(px + j * x.step, lanes)), py + j, lanes);
       });
       y.flush(i, m);
@@ -37,9 +37,9 @@ void unary_backward(const Exec& exec, const Loop<4>& loop) {
       m = dx.count(i, n);
       T* pdx = dx.block(i);
       const T *px = x.block(i, m), *py = y.block(i, m), *pdy = dy.block(i, m);
-      for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
-        const Vec<T> vdy = load(pdy + j * dy.step, lanes);
-        Vec<T> vx = vdy, vy = vdy;
+      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
+        const Register<T> vdy = load(pdy + j * dy.step, lanes);
+        Register<T> vx = vdy, vy = vdy;
         if constexpr (F::kUses == functors::Uses::input || F::kUses == functors::Uses::both) {
           vx = load(px + j * x.step, lanes);
         }
@@ -107,7 +107,7 @@ void binary(const Exec& exec, const Loop<3>& loop) {
       m = c.count(i, n);
       T* pc = c.block(i);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
-      for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
+      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
         store(F::apply(load(pa + j * a.step, lanes), load(pb + j * b.step, lanes)), pc + j, lanes);
       });
       c.flush(i, m);
@@ -141,7 +141,7 @@ void compare(const Exec& exec, const Loop<3>& loop) {
       m = c.count(i, n);
       bool* pc = c.block(i);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
-      for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
+      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
         F::apply(load(pa + j * a.step, lanes), load(pb + j * b.step, lanes))
             .store_bools(pc + j, lanes);
       });
@@ -163,8 +163,9 @@ void where(const Exec& exec, const Loop<4>& loop) {
       T* py = y.block(i);
       const bool* pc = condition.block(i, m);
       const T *pa = a.block(i, m), *pb = b.block(i, m);
-      for_vectors<Vec<T>::size>(m, [&](int64_t j, int lanes) {
-        const Mask<T> mask = Mask<T>::load_bools(pc + j * condition.step, lanes);
+      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
+        const Mask<Computed<T>> mask =
+            Mask<Computed<T>>::load_bools(pc + j * condition.step, lanes);
         store(select(mask, load(pa + j * a.step, lanes), load(pb + j * b.step, lanes)), py + j,
               lanes);
       });
@@ -255,6 +256,9 @@ void copy(const Exec& exec, const Loop<2>& loop) {
     } else if (to_stride == 1 && from_stride == 1) {
       if constexpr (__is_same(From, To)) {
         put(to, from, n);
+      } else if constexpr (__is_same(Computed<From>, Computed<To>)) {
+        for_vectors<Register<To>::size>(
+            n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
       } else {
         for (int64_t j = 0; j < n; ++j) to[j] = narrow<To>(from[j]);
       }
@@ -267,43 +271,54 @@ void copy(const Exec& exec, const Loop<2>& loop) {
 template <class F>
 constexpr void set_binary(ElementwiseTable& t, Binary op) {
   auto& row = t.binary[static_cast<int>(op)];
-  row[0] = &binary<float, F>;
-  row[1] = &binary<double, F>;
+  row[kF32] = &binary<float, F>;
+  row[kF64] = &binary<double, F>;
+  row[kBf16] = &binary<bfloat16, F>;
   if constexpr (!__is_same(F, Pow)) {
-    row[2] = &binary<int64_t, F>;
-    row[3] = &binary<bool, F>;
+    row[kI64] = &binary<int64_t, F>;
+    row[kBool] = &binary<bool, F>;
   }
 }
 
 template <class F>
 constexpr void set_compare(ElementwiseTable& t, Compare op) {
   auto& row = t.compare[static_cast<int>(op)];
-  row[0] = &compare<float, F>;
-  row[1] = &compare<double, F>;
-  row[2] = &compare<int64_t, F>;
-  row[3] = &compare<bool, F>;
+  row[kF32] = &compare<float, F>;
+  row[kF64] = &compare<double, F>;
+  row[kBf16] = &compare<bfloat16, F>;
+  row[kI64] = &compare<int64_t, F>;
+  row[kBool] = &compare<bool, F>;
+}
+
+template <class F>
+constexpr void set_unary(ElementwiseTable& t, Unary op) {
+  auto& forward = t.unary[static_cast<int>(op)];
+  forward[kF32] = &unary<float, F>;
+  forward[kF64] = &unary<double, F>;
+  forward[kBf16] = &unary<bfloat16, F>;
+  auto& backward = t.unary_backward[static_cast<int>(op)];
+  backward[kF32] = &unary_backward<float, F>;
+  backward[kF64] = &unary_backward<double, F>;
+  backward[kBf16] = &unary_backward<bfloat16, F>;
 }
 
 template <class From>
-constexpr void set_copy(void (*(&row)[4])(const Exec&, const Loop<2>&)) {
-  row[0] = &copy<From, float>;
-  row[1] = &copy<From, double>;
-  row[2] = &copy<From, int64_t>;
-  row[3] = &copy<From, bool>;
+constexpr void set_copy(void (*(&row)[kPlaces])(const Exec&, const Loop<2>&)) {
+  row[kF32] = &copy<From, float>;
+  row[kF64] = &copy<From, double>;
+  row[kBf16] = &copy<From, bfloat16>;
+  row[kI64] = &copy<From, int64_t>;
+  row[kBool] = &copy<From, bool>;
 }
 
 constexpr ElementwiseTable make_table() {
   ElementwiseTable t{};
-#define ADJOINT_SET(name, functor)                                                                \
-  t.unary[static_cast<int>(Unary::name)][0] = &unary<float, functors::functor>;                   \
-  t.unary[static_cast<int>(Unary::name)][1] = &unary<double, functors::functor>;                  \
-  t.unary_backward[static_cast<int>(Unary::name)][0] = &unary_backward<float, functors::functor>; \
-  t.unary_backward[static_cast<int>(Unary::name)][1] = &unary_backward<double, functors::functor>;
+#define ADJOINT_SET(name, functor) set_unary<functors::functor>(t, Unary::name);
   ADJOINT_UNARY_FUNCTIONS(ADJOINT_SET)
 #undef ADJOINT_SET
-  t.unary[static_cast<int>(Unary::neg)][2] = &unary<int64_t, functors::Neg>;
-  t.unary[static_cast<int>(Unary::abs)][2] = &unary<int64_t, functors::Abs>;
-  t.unary[static_cast<int>(Unary::square)][2] = &unary<int64_t, functors::Square>;
+  t.unary[static_cast<int>(Unary::neg)][kI64] = &unary<int64_t, functors::Neg>;
+  t.unary[static_cast<int>(Unary::abs)][kI64] = &unary<int64_t, functors::Abs>;
+  t.unary[static_cast<int>(Unary::square)][kI64] = &unary<int64_t, functors::Square>;
   set_binary<Add>(t, Binary::add);
   set_binary<Sub>(t, Binary::sub);
   set_binary<Mul>(t, Binary::mul);
@@ -317,14 +332,16 @@ constexpr ElementwiseTable make_table() {
   set_compare<Le>(t, Compare::le);
   set_compare<Gt>(t, Compare::gt);
   set_compare<Ge>(t, Compare::ge);
-  t.where[0] = &where<float>;
-  t.where[1] = &where<double>;
-  t.where[2] = &where<int64_t>;
-  t.where[3] = &where<bool>;
-  set_copy<float>(t.copy[0]);
-  set_copy<double>(t.copy[1]);
-  set_copy<int64_t>(t.copy[2]);
-  set_copy<bool>(t.copy[3]);
+  t.where[kF32] = &where<float>;
+  t.where[kF64] = &where<double>;
+  t.where[kBf16] = &where<bfloat16>;
+  t.where[kI64] = &where<int64_t>;
+  t.where[kBool] = &where<bool>;
+  set_copy<float>(t.copy[kF32]);
+  set_copy<double>(t.copy[kF64]);
+  set_copy<bfloat16>(t.copy[kBf16]);
+  set_copy<int64_t>(t.copy[kI64]);
+  set_copy<bool>(t.copy[kBool]);
   return t;
 }
 

@@ -1,31 +1,34 @@
 // Optimizer updates in one sweep over memory, and what clipping needs.
 #pragma once
 
+#include <adjoint/core/bfloat16.h>
+
 #include <cstdint>
 
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
 
-// Contiguous spans of n elements. Scalars are f64 and rounded once to the spans' type.
-template <class T>
+// Contiguous spans of n elements: parameters and gradients of T, moments of M, which is what T is
+// computed in. Scalars are f64 and rounded once to M; a parameter is rounded where it is stored.
+template <class T, class M = T>
 struct SgdArgs {
   int64_t n;
   T* p;
   const T* g;
-  T* momentum_buffer;  // nullptr without momentum
+  M* momentum_buffer;  // nullptr without momentum
   double lr, momentum, dampening, weight_decay, gradient_scale;
   bool nesterov, first_step;
 };
 
-template <class T>
+template <class T, class M = T>
 struct AdamArgs {
   int64_t n;
   T* p;
   const T* g;
-  T* m;
-  T* v;
-  T* v_max;      // nullptr without amsgrad
+  M* m;
+  M* v;
+  M* v_max;      // nullptr without amsgrad
   double decay;  // p *= decay first; 1 for none (decoupled)
   double l2;     // g += l2 p; 0 for none
   double beta1, beta2;
@@ -45,11 +48,14 @@ struct SquaresArgs {
 struct FusedOptimizerTable {
   void (*sgd_f32)(const Exec&, const SgdArgs<float>* spans, int64_t count);
   void (*sgd_f64)(const Exec&, const SgdArgs<double>* spans, int64_t count);
+  void (*sgd_bf16)(const Exec&, const SgdArgs<bfloat16, float>* spans, int64_t count);
   void (*adam_f32)(const Exec&, const AdamArgs<float>* spans, int64_t count);
   void (*adam_f64)(const Exec&, const AdamArgs<double>* spans, int64_t count);
+  void (*adam_bf16)(const Exec&, const AdamArgs<bfloat16, float>* spans, int64_t count);
   // The sum of squares of each span, in f64, by a tree that depends on its n only.
   void (*sum_of_squares_f32)(const Exec&, SquaresArgs<float>* spans, int64_t count);
   void (*sum_of_squares_f64)(const Exec&, SquaresArgs<double>* spans, int64_t count);
+  void (*sum_of_squares_bf16)(const Exec&, SquaresArgs<bfloat16>* spans, int64_t count);
 };
 
 }  // namespace adjoint::kernels

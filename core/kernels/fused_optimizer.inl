@@ -42,14 +42,14 @@ void sweep(const Exec& exec, const Args* spans, int64_t count, const Update& upd
       exec, spans, count, kGrain, [](const Args& a) { return a.n; },
       [&](const Args& a, int64_t from, int64_t n) {
         const auto step = update(a);
-        for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) { step(from + j, lanes); });
+        for_vectors<Register<T>::size>(n, [&](int64_t j, int lanes) { step(from + j, lanes); });
       });
 }
 
 template <class T>
-void sgd(const Exec& exec, const SgdArgs<T>* spans, int64_t count) {
-  using V = Vec<T>;
-  sweep<T>(exec, spans, count, [](const SgdArgs<T>& a) {
+void sgd(const Exec& exec, const SgdArgs<T, Computed<T>>* spans, int64_t count) {
+  using V = Register<T>;
+  sweep<T>(exec, spans, count, [](const SgdArgs<T, Computed<T>>& a) {
     const V lr = a.lr, momentum = a.momentum, keep = 1 - a.dampening, decay = a.weight_decay;
     const V scale = a.gradient_scale;
     return [=](int64_t i, int lanes) {
@@ -66,9 +66,9 @@ void sgd(const Exec& exec, const SgdArgs<T>* spans, int64_t count) {
 }
 
 template <class T>
-void adam(const Exec& exec, const AdamArgs<T>* spans, int64_t count) {
-  using V = Vec<T>;
-  sweep<T>(exec, spans, count, [](const AdamArgs<T>& a) {
+void adam(const Exec& exec, const AdamArgs<T, Computed<T>>* spans, int64_t count) {
+  using V = Register<T>;
+  sweep<T>(exec, spans, count, [](const AdamArgs<T, Computed<T>>& a) {
     const V decay = a.decay, l2 = a.l2, step_size = a.step_size, v_scale = a.v_scale, eps = a.eps;
     const V beta2 = a.beta2, rest1 = 1 - a.beta1, rest2 = 1 - a.beta2, scale = a.gradient_scale;
     return [=](int64_t i, int lanes) {
@@ -107,16 +107,23 @@ constexpr int64_t kSpan = 8192;
 
 template <class T>
 double squares_of_block(const T* x, int64_t count) {
-  using Narrow = typename Eight<T>::type;
+  using Narrow = typename Eight<Computed<T>>::type;
   Wide sum = {};
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    Narrow narrow;
-    __builtin_memcpy(&narrow, x + i, sizeof(narrow));
+    Narrow narrow = {};
+    if constexpr (__is_same(T, Computed<T>)) {
+      __builtin_memcpy(&narrow, x + i, sizeof(narrow));
+    } else {
+      for (int64_t k = 0; k < 8; ++k) narrow[k] = static_cast<Computed<T>>(x[i + k]);
+    }
     const Wide wide = __builtin_convertvector(narrow, Wide);
     sum += wide * wide;
   }
-  for (; i < count; ++i) sum[i % 8] += static_cast<double>(x[i]) * x[i];
+  for (; i < count; ++i) {
+    const auto value = static_cast<double>(x[i]);
+    sum[i % 8] += value * value;
+  }
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
@@ -155,8 +162,15 @@ void sum_of_squares(const Exec& exec, SquaresArgs<T>* spans, int64_t count) {
 
 extern const FusedOptimizerTable ADJOINT_TABLE;
 constinit const FusedOptimizerTable ADJOINT_TABLE = {
-    &sgd<float>,   &sgd<double>,           &adam<float>,
-    &adam<double>, &sum_of_squares<float>, &sum_of_squares<double>,
+    .sgd_f32 = &sgd<float>,
+    .sgd_f64 = &sgd<double>,
+    .sgd_bf16 = &sgd<bfloat16>,
+    .adam_f32 = &adam<float>,
+    .adam_f64 = &adam<double>,
+    .adam_bf16 = &adam<bfloat16>,
+    .sum_of_squares_f32 = &sum_of_squares<float>,
+    .sum_of_squares_f64 = &sum_of_squares<double>,
+    .sum_of_squares_bf16 = &sum_of_squares<bfloat16>,
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

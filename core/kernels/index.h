@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
@@ -24,12 +25,12 @@ struct Triangle {
 
 struct IndexTable {
   // out[i] = table[indices[i]]; by DType
-  void (*gather[4])(const Exec&, const Rows&, const void* table, void* out);
-  // table[indices[i]] += dy[i], in the order of i for each row, whatever the number of threads;
-  // f32, f64.
-  void (*scatter_add[2])(const Exec&, const Rows&, const void* dy, void* table);
+  void (*gather[kPlaces])(const Exec&, const Rows&, const void* table, void* out);
+  // table[indices[i]] += dy[i], in the order of i for each row, whatever the number of threads; by
+  // dy's DType. The table is of what that is computed in: f32 for bf16.
+  void (*scatter_add[kFloatingPlaces])(const Exec&, const Rows&, const void* dy, void* table);
   // y = x on one side of the diagonal, 0 on the other; by DType.
-  void (*triangle[4])(const Exec&, const Triangle&);
+  void (*triangle[kPlaces])(const Exec&, const Triangle&);
 };
 
 }  // namespace adjoint::kernels

@@ -24,21 +24,18 @@ void gather(const Exec& exec, const Rows& r, const void* table, void* out) {
 // depends on how many run at once.
 template <class T>
 void scatter_add(const Exec& exec, const Rows& r, const void* dy, void* table) {
+  using A = Computed<T>;
   constexpr int64_t kColumns = 64;
   parallel_tasks(exec, ceil_div(r.width, kColumns), [&](int64_t task) {
     const int64_t first = task * kColumns, n = min_of(kColumns, r.width - first);
     const T* from = static_cast<const T*>(dy) + first;
-    T* to = static_cast<T*>(table) + first;
+    A* to = static_cast<A*>(table) + first;
     for (int64_t i = 0; i < r.count; ++i) {
       if (r.indices[i] == r.skip) continue;
       const T* x = from + i * r.width;
-      T* y = to + r.indices[i] * r.width;
-      for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) {
-        if (lanes == Vec<T>::size) {
-          (Vec<T>::load(y + j) + Vec<T>::load(x + j)).store(y + j);
-        } else {
-          (Vec<T>::load_n(y + j, lanes) + Vec<T>::load_n(x + j, lanes)).store_n(y + j, lanes);
-        }
+      A* y = to + r.indices[i] * r.width;
+      for_vectors<Vec<A>::size>(n, [&](int64_t j, int lanes) {
+        store(load(y + j, lanes) + load(x + j, lanes), y + j, lanes);
       });
     }
   });
@@ -72,9 +69,10 @@ void triangle(const Exec& exec, const Triangle& t) {
 
 extern const IndexTable ADJOINT_TABLE;
 constinit const IndexTable ADJOINT_TABLE = {
-    .gather = {&gather<float>, &gather<double>, &gather<int64_t>, &gather<bool>},
-    .scatter_add = {&scatter_add<float>, &scatter_add<double>},
-    .triangle = {&triangle<float>, &triangle<double>, &triangle<int64_t>, &triangle<bool>},
+    .gather = {&gather<float>, &gather<double>, &gather<bfloat16>, &gather<int64_t>, &gather<bool>},
+    .scatter_add = {&scatter_add<float>, &scatter_add<double>, &scatter_add<bfloat16>},
+    .triangle = {&triangle<float>, &triangle<double>, &triangle<bfloat16>, &triangle<int64_t>,
+                 &triangle<bool>},
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

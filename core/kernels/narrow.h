@@ -6,30 +6,13 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// The upper half of a float.
+// The bits of bfloat16.
 struct Bf16 {
   using Stored = uint16_t;
 
-  // The nearest, ties to even; beyond the largest, infinity. NaN stays NaN.
-  static ADJOINT_INLINE Stored narrowed(float x) {
-    uint32_t bits;
-    __builtin_memcpy(&bits, &x, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<Stored>(bits >> 16 | 0x40);
-    return static_cast<Stored>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-  }
+  static ADJOINT_INLINE Stored narrowed(float x) { return bfloat16(x).bits; }
   static ADJOINT_INLINE Vec<float> widened(const Stored* p) {
-#if defined(ADJOINT_ISA_AVX512)
-    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    return _mm512_castsi512_ps(
-        _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, half), 16));
-#elif defined(ADJOINT_ISA_AVX2)
-    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
-#else
-    uint32_t bits[Vec<float>::size];
-    for (int i = 0; i < Vec<float>::size; ++i) bits[i] = static_cast<uint32_t>(p[i]) << 16;
-    return float_from_bits(VecU32::load(bits));
-#endif
+    return Vec<float>::load(reinterpret_cast<const bfloat16*>(p));
   }
 };
 

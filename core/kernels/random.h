@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
@@ -27,25 +28,27 @@ struct Dropout {
 // call with first = row * columns + column. Forward and backward call it alike; nothing is stored.
 // The mask depends on key and element number alone, on every instruction set.
 
-// Arrays are contiguous. Tables over T are f32, f64.
+// Arrays are contiguous. Tables over T are by floating DType.
 struct RandomTable {
   // Words [first, first + n) of the stream; on the calling thread.
   void (*words)(const RandomKey&, int64_t first, int64_t n, uint32_t* out);
-  // out[i] = low + (high - low) u_i. f32: the upper 24 bits of word i; f64: 53 bits of the words
-  // 2 i and 2 i + 1.
-  void (*uniform[2])(const Exec&, const RandomKey&, int64_t n, double low, double high, void* out);
+  // out[i] = low + (high - low) u_i. f32: the upper 24 bits of word i; bf16: the upper 8, which
+  // leave [0, 1) below 1; f64: 53 bits of the words 2 i and 2 i + 1.
+  void (*uniform[kFloatingPlaces])(const Exec&, const RandomKey&, int64_t n, double low,
+                                   double high, void* out);
   // out[i] = mean + std z_i. Box and Muller (1958): elements 2 k and 2 k + 1 are the cosine and
   // sine parts of one pair of uniforms, which are words 2 k and 2 k + 1 (f64: 53 bits each, of
   // words 4 k to 4 k + 3). The radius comes from (w / 2 + 1/2) 2^-31, so |z| is at most 6.7
-  // (f64: 8.6).
-  void (*normal[2])(const Exec&, const RandomKey&, int64_t n, double mean, double std, void* out);
+  // (f64: 8.6). bf16: those of f32, rounded.
+  void (*normal[kFloatingPlaces])(const Exec&, const RandomKey&, int64_t n, double mean, double std,
+                                  void* out);
   // out[i] = low + floor(b_i range / 2^64), b_i from words 2 i and 2 i + 1: biased by less than
   // range / 2^64. REQUIRES: range >= 1.
   void (*integers)(const Exec&, const RandomKey&, int64_t n, int64_t low, uint64_t range,
                    int64_t* out);
   // y[i] = kept ? x[i] scale : 0 for elements [0, n); y may be x.
-  void (*dropout[2])(const Exec&, const Dropout&, int64_t n, const void* x, void* y);
-  // factors[j] = kept ? scale : 0 for elements first + j; on the calling thread.
+  void (*dropout[kFloatingPlaces])(const Exec&, const Dropout&, int64_t n, const void* x, void* y);
+  // factors[j] = kept ? scale : 0 for elements first + j; on the calling thread. f32, f64.
   void (*dropout_factors[2])(const Dropout&, int64_t first, int64_t n, void* factors);
 };
 

@@ -41,13 +41,17 @@ ADJOINT_INLINE uint64_t bits_of_pair(const uint32_t* w) {
   return static_cast<uint64_t>(w[1]) << 32 | w[0];
 }
 
-void uniform_f32(const Exec& exec, const RandomKey& key, int64_t n, double low, double high,
-                 void* out) {
+// As many upper bits of a word as T has of precision: T holds every multiple of that many.
+template <class T>
+void uniform(const Exec& exec, const RandomKey& key, int64_t n, double low, double high,
+             void* out) {
+  constexpr int kBits = __is_same(T, bfloat16) ? 8 : 24;
+  constexpr float kUnit = 1.0f / static_cast<float>(1 << kBits);
   const auto from = static_cast<float>(low), width = static_cast<float>(high - low);
   for_words(exec, key, n, 1, [&](int64_t i, int64_t m, const uint32_t* w) {
-    float* to = static_cast<float*>(out) + i;
+    T* to = static_cast<T*>(out) + i;
     for_vectors<Vec<float>::size>(m, [&](int64_t j, int lanes) {
-      const Vec<float> u = to_float(VecU32::load_n(w + j, lanes) >> 8) * 0x1p-24f;
+      const Vec<float> u = to_float(VecU32::load_n(w + j, lanes) >> (32 - kBits)) * kUnit;
       (u * Vec<float>(width) + Vec<float>(from)).store_n(to + j, lanes);
     });
   });
@@ -82,17 +86,18 @@ ADJOINT_INLINE void box_muller(T* u, T* v, int64_t pairs, double mean, double st
   });
 }
 
-template <class T>
-ADJOINT_INLINE void store_pairs(T* to, int64_t m, const T* u, const T* v) {
+template <class T, class A>
+ADJOINT_INLINE void store_pairs(T* to, int64_t m, const A* u, const A* v) {
   for (int64_t j = 0; j < m / 2; ++j) {
-    to[2 * j] = u[j];
-    to[2 * j + 1] = v[j];
+    to[2 * j] = narrow<T>(u[j]);
+    to[2 * j + 1] = narrow<T>(v[j]);
   }
-  if (m % 2 != 0) to[m - 1] = u[m / 2];
+  if (m % 2 != 0) to[m - 1] = narrow<T>(u[m / 2]);
 }
 
-void normal_f32(const Exec& exec, const RandomKey& key, int64_t n, double mean, double std,
-                void* out) {
+// f32, and bf16 as its rounding.
+template <class T>
+void normal(const Exec& exec, const RandomKey& key, int64_t n, double mean, double std, void* out) {
   for_words(exec, key, n, 1, [&](int64_t i, int64_t m, const uint32_t* w) {
     float u[kWords / 2], v[kWords / 2];
     const int64_t pairs = (m + 1) / 2;
@@ -101,7 +106,7 @@ void normal_f32(const Exec& exec, const RandomKey& key, int64_t n, double mean, 
       v[j] = static_cast<float>(static_cast<int32_t>(w[2 * j + 1] >> 8)) * 0x1p-24f;
     }
     box_muller(u, v, pairs, mean, std);
-    store_pairs(static_cast<float*>(out) + i, m, u, v);
+    store_pairs(static_cast<T*>(out) + i, m, u, v);
   });
 }
 
@@ -131,21 +136,23 @@ void integers(const Exec& exec, const RandomKey& key, int64_t n, int64_t low, ui
   });
 }
 
-void dropout_f32(const Exec& exec, const Dropout& d, int64_t n, const void* x, void* y) {
+// f32 and bf16.
+template <class T>
+void dropout(const Exec& exec, const Dropout& d, int64_t n, const void* x, void* y) {
   const Vec<float> scale = d.scale;
-  const bool streamed = streams(n * static_cast<int64_t>(sizeof(float)), x != y);
+  const bool streamed = streams(n * static_cast<int64_t>(sizeof(T)), x != y);
   const auto run = [&](int64_t i, int64_t m, const uint32_t* w) {
-    const float* from = static_cast<const float*>(x) + i;
-    float* to = static_cast<float*>(y) + i;
-    alignas(kLine) float buffer[kWords];
-    float* out = streamed ? buffer : to;
+    const T* from = static_cast<const T*>(x) + i;
+    T* to = static_cast<T*>(y) + i;
+    alignas(kLine) T buffer[kWords];
+    T* out = streamed ? buffer : to;
     for_vectors<Vec<float>::size>(m, [&](int64_t j, int lanes) {
       const VecU32 word =
           lanes == VecU32::size ? VecU32::load(w + j) : VecU32::load_n(w + j, lanes);
       const Vec<float> v = load(from + j, lanes) * scale;
       store(select(word < VecU32(d.threshold), Vec<float>(0.0f), v), out + j, lanes);
     });
-    if (streamed) stream_copy(to, buffer, m * static_cast<int64_t>(sizeof(float)));
+    if (streamed) stream_copy(to, buffer, m * static_cast<int64_t>(sizeof(T)));
   };
   for_words(exec, d.key, n, 1, run, streamed);
 }
@@ -180,10 +187,10 @@ void dropout_factors(const Dropout& d, int64_t first, int64_t n, void* factors) 
 extern const RandomTable ADJOINT_TABLE;
 constinit const RandomTable ADJOINT_TABLE = {
     .words = &words,
-    .uniform = {&uniform_f32, &uniform_f64},
-    .normal = {&normal_f32, &normal_f64},
+    .uniform = {&uniform<float>, &uniform_f64, &uniform<bfloat16>},
+    .normal = {&normal<float>, &normal_f64, &normal<bfloat16>},
     .integers = &integers,
-    .dropout = {&dropout_f32, &dropout_f64},
+    .dropout = {&dropout<float>, &dropout_f64, &dropout<bfloat16>},
     .dropout_factors = {&dropout_factors<float>, &dropout_factors<double>},
 };
 

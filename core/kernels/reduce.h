@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
@@ -18,8 +19,8 @@ enum class Reduction : int32_t {
 
 // y[o] = reduction of x over the reduced dimensions, for each place o of the kept ones. Dimension 0
 // is the innermost of each group; operators order both groups by stride and merge neighbours that
-// lie evenly. Strides are in elements. REQUIRES: both ranks >= 1 (a size of 1 where there is
-// nothing).
+// lie evenly. Strides are in elements. y and center are of what x is computed in: f32 for bf16.
+// REQUIRES: both ranks >= 1 (a size of 1 where there is nothing).
 struct Reduce {
   const void* x;
   void* y;
@@ -37,10 +38,10 @@ struct Reduce {
 // long reductions use all threads, and the bits do not depend on how many there are.
 struct ReduceTable {
   // By operation and DType of x; a missing combination is null.
-  void (*reduce[static_cast<int>(Reduction::count)][4])(const Exec&, const Reduce&);
+  void (*reduce[static_cast<int>(Reduction::count)][kPlaces])(const Exec&, const Reduce&);
   // The first index along the one reduced dimension at which x equals center (or is NaN as center
   // is): y is i64, and 0 where there is none. REQUIRES: reduced_rank == 1.
-  void (*find[4])(const Exec&, const Reduce&);
+  void (*find[kPlaces])(const Exec&, const Reduce&);
 };
 
 }  // namespace adjoint::kernels

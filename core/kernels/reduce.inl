@@ -82,10 +82,10 @@ struct MinOf {
   static ADJOINT_INLINE A lanes(Vec<A> x) { return reduce_min(x); }
 };
 
-// A vector of accumulators from elements; Vec<T> and Vec<A> have one lane where the types differ.
+// A vector of accumulators from elements; Vec<A> has one lane where T is computed otherwise.
 template <class A, class T>
 ADJOINT_INLINE Vec<A> load_as(const T* p, int n) {
-  if constexpr (__is_same(A, T)) {
+  if constexpr (__is_same(A, Computed<T>)) {
     return n == Vec<A>::size ? Vec<A>::load(p) : Vec<A>::load_n(p, n);
   } else {
     static_cast<void>(n);
@@ -394,37 +394,38 @@ ADJOINT_INLINE bool same_or_nan(T x, T value) {
 }
 
 // Whether any x[j] is values[j], for j < n.
-template <class T>
-ADJOINT_INLINE bool any_same(const T* x, const T* values, int64_t n) {
+template <class T, class A>
+ADJOINT_INLINE bool any_same(const T* x, const A* values, int64_t n) {
   bool any = false;
-  for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) {
-    const Vec<T> a = load_as<T>(x + j, lanes), b = load_as<T>(values + j, lanes);
-    Mask<T> same = (a == b) | (is_nan(a) & is_nan(b));
-    if constexpr (Vec<T>::size > 1) same = same & (Vec<T>::iota() < Vec<T>(lanes));
+  for_vectors<Vec<A>::size>(n, [&](int64_t j, int lanes) {
+    const Vec<A> a = load_as<A>(x + j, lanes), b = load_as<A>(values + j, lanes);
+    Mask<A> same = (a == b) | (is_nan(a) & is_nan(b));
+    if constexpr (Vec<A>::size > 1) same = same & (Vec<A>::iota() < Vec<A>(lanes));
     any = any || same.any();
   });
   return any;
 }
 
 // The first index of value among n elements.
-template <class T>
-int64_t find_in_row(const T* x, int64_t stride, int64_t n, T value) {
+template <class T, class A>
+int64_t find_in_row(const T* x, int64_t stride, int64_t n, A value) {
   int64_t i = 0;
   if (stride == 1 && value == value) {
-    constexpr int kSize = Vec<T>::size;
-    const Vec<T> wanted = value;
-    while (i + kSize <= n && !(Vec<T>::load(x + i) == wanted).any()) i += kSize;
+    constexpr int kSize = Vec<A>::size;
+    const Vec<A> wanted = value;
+    while (i + kSize <= n && !(Vec<A>::load(x + i) == wanted).any()) i += kSize;
   }
   for (; i < n; ++i) {
-    if (same_or_nan(x[i * stride], value)) return i;
+    if (same_or_nan(narrow<A>(x[i * stride]), value)) return i;
   }
   return 0;
 }
 
 template <class T>
 void find(const Exec& exec, const Reduce& r) {
+  using A = Computed<T>;
   const auto* x = static_cast<const T*>(r.x);
-  const auto* values = static_cast<const T*>(r.center);
+  const auto* values = static_cast<const A*>(r.center);
   auto* y = static_cast<int64_t*>(r.y);
   const int64_t stride = r.reduced_stride[0], n = r.count;
   if (r.outputs == 0 || n == 0) return;
@@ -449,7 +450,7 @@ void find(const Exec& exec, const Reduce& r) {
         y[to] = find_in_row(p, stride, n, values[to]);
         continue;
       }
-      T wanted[kTogether];
+      A wanted[kTogether];
       int64_t found[kTogether];
       for (int64_t j = 0; j < m; ++j) {
         wanted[j] = values[to + j * step];
@@ -460,7 +461,7 @@ void find(const Exec& exec, const Reduce& r) {
         // Few rows hold an extremum: only those are looked at column by column.
         if (!any_same(p + i * stride, wanted, m)) continue;
         for (int64_t j = 0; j < m; ++j) {
-          if (found[j] < 0 && same_or_nan(p[i * stride + j], wanted[j])) {
+          if (found[j] < 0 && same_or_nan(narrow<A>(p[i * stride + j]), wanted[j])) {
             found[j] = i;
             --left;
           }
@@ -471,33 +472,36 @@ void find(const Exec& exec, const Reduce& r) {
   });
 }
 
+// F over floating elements, which are summed and compared as what they are computed in.
+template <template <class> class F>
+constexpr void set_floating(ReduceTable& t, Reduction op) {
+  auto& row = t.reduce[static_cast<int>(op)];
+  row[kF32] = &reduce<float, float, F<float>>;
+  row[kF64] = &reduce<double, double, F<double>>;
+  row[kBf16] = &reduce<bfloat16, float, F<float>>;
+}
+
 constexpr ReduceTable make_table() {
   ReduceTable t{};
+  set_floating<SumOf>(t, Reduction::sum);
+  set_floating<SquaredDeviations>(t, Reduction::squared_deviations);
+  set_floating<Finite>(t, Reduction::finite);
+  set_floating<MaxOf>(t, Reduction::max);
+  set_floating<MinOf>(t, Reduction::min);
   auto& sum = t.reduce[static_cast<int>(Reduction::sum)];
-  sum[0] = &reduce<float, float, SumOf<float>>;
-  sum[1] = &reduce<double, double, SumOf<double>>;
-  sum[2] = &reduce<int64_t, int64_t, SumOf<int64_t>>;
-  sum[3] = &reduce<bool, int64_t, SumOf<int64_t>>;
-  auto& deviations = t.reduce[static_cast<int>(Reduction::squared_deviations)];
-  deviations[0] = &reduce<float, float, SquaredDeviations<float>>;
-  deviations[1] = &reduce<double, double, SquaredDeviations<double>>;
-  auto& finite = t.reduce[static_cast<int>(Reduction::finite)];
-  finite[0] = &reduce<float, float, Finite<float>>;
-  finite[1] = &reduce<double, double, Finite<double>>;
+  sum[kI64] = &reduce<int64_t, int64_t, SumOf<int64_t>>;
+  sum[kBool] = &reduce<bool, int64_t, SumOf<int64_t>>;
   auto& max = t.reduce[static_cast<int>(Reduction::max)];
-  max[0] = &reduce<float, float, MaxOf<float>>;
-  max[1] = &reduce<double, double, MaxOf<double>>;
-  max[2] = &reduce<int64_t, int64_t, MaxOf<int64_t>>;
-  max[3] = &reduce<bool, bool, MaxOf<bool>>;
+  max[kI64] = &reduce<int64_t, int64_t, MaxOf<int64_t>>;
+  max[kBool] = &reduce<bool, bool, MaxOf<bool>>;
   auto& min = t.reduce[static_cast<int>(Reduction::min)];
-  min[0] = &reduce<float, float, MinOf<float>>;
-  min[1] = &reduce<double, double, MinOf<double>>;
-  min[2] = &reduce<int64_t, int64_t, MinOf<int64_t>>;
-  min[3] = &reduce<bool, bool, MinOf<bool>>;
-  t.find[0] = &find<float>;
-  t.find[1] = &find<double>;
-  t.find[2] = &find<int64_t>;
-  t.find[3] = &find<bool>;
+  min[kI64] = &reduce<int64_t, int64_t, MinOf<int64_t>>;
+  min[kBool] = &reduce<bool, bool, MinOf<bool>>;
+  t.find[kF32] = &find<float>;
+  t.find[kF64] = &find<double>;
+  t.find[kBf16] = &find<bfloat16>;
+  t.find[kI64] = &find<int64_t>;
+  t.find[kBool] = &find<bool>;
   return t;
 }
 

@@ -186,7 +186,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   const Op op("scaled_dot_product_attention", {query, key, value, optional_input(options.mask)},
               {{"dropout_p", options.dropout_p}, {"is_causal", options.is_causal}});
   const Shape batch = check_attention(op, query, key, value, options);
-  const DType dtype = promote(promote(query.dtype(), key.dtype()), value.dtype());
+  const DType promoted = promote(promote(query.dtype(), key.dtype()), value.dtype());
+  const DType dtype = op.computes_in(promoted, Casts::product);
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype");
   const Tensor& mask = options.mask;
@@ -195,6 +196,13 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     AttentionOptions cast = options;
     cast.mask = in_dtype(mask, dtype);
     return scaled_dot_product_attention(to(query, dtype), to(key, dtype), to(value, dtype), cast);
+  }
+  if (const DType wide = computed_in(dtype); wide != dtype) {
+    const Autocast off(false);
+    AttentionOptions cast = options;
+    cast.mask = in_dtype(mask, wide);
+    return to(scaled_dot_product_attention(to(query, wide), to(key, wide), to(value, wide), cast),
+              dtype);
   }
   if (std::floor(options.dropout_p * 0x1p32) >= 0x1p32) {  // nothing is kept
     return composed::scaled_dot_product_attention(query, key, value, options);

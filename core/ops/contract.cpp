@@ -48,9 +48,38 @@ Batch batch_of(const Tensor& c, const Tensor& a, const Tensor& b) {
   return batch;
 }
 
+// A place among elements of `size` bytes.
+struct Elements {
+  char* data = nullptr;
+  int64_t size = 0;
+
+  explicit Elements(const Tensor& x)
+      : data(x.defined() ? x.impl()->bytes() : nullptr),
+        size(x.defined() ? static_cast<int64_t>(element_size(x.dtype())) : 0) {}
+  Elements& operator+=(int64_t n) {
+    data += n * size;
+    return *this;
+  }
+  bool operator!=(std::nullptr_t) const { return data != nullptr; }
+  kernels::MixedMatrix matrix(int64_t row, int64_t col) const {
+    return {data, size == sizeof(bfloat16), row, col};
+  }
+};
+
+// A product of operands of f32 or bf16, with the members of a Gemm.
+struct MixedProduct {
+  int64_t m, n, k;
+  Elements a, b, c, preactivation;
+  int64_t a_row, a_col, b_row, b_col, c_row;
+  bool accumulate;
+  const float* bias;
+  kernels::Activation activation;
+  int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
+};
+
 // A batch with one b is one product with more rows; one that c sums over is one with a longer sum.
-template <class T>
-void fold(kernels::Gemm<T>& g, Batch& batch) {
+template <class Product>
+void fold(Product& g, Batch& batch) {
   for (int i = batch.rank - 1; i >= 0; --i) {
     const Batch::Dim& dim = batch.dims[i];
     const bool rows =
@@ -108,10 +137,43 @@ void stream(const kernels::Gemm<T>& g) {
   elementwise_kernel(g.activation, dtype)(KernelScope(), loop);
 }
 
+void multiply(const kernels::Gemm<float>& g) {
+  const kernels::GemmTable& table = kernel_table().gemm;
+  const Precision precision = float32_matmul_precision();
+  const auto product = precision == Precision::highest ? table.f32
+                       : precision == Precision::high  ? table.f32_high
+                                                       : table.f32_medium;
+  product(KernelScope(), g);
+}
+
+void multiply(const kernels::Gemm<double>& g) { kernel_table().gemm.f64(KernelScope(), g); }
+
+void multiply(const MixedProduct& p) {
+  kernels::MixedGemm g{};
+  g.m = p.m;
+  g.n = p.n;
+  g.k = p.k;
+  g.a = p.a.matrix(p.a_row, p.a_col);
+  g.b = p.b.matrix(p.b_row, p.b_col);
+  g.c = p.c.matrix(p.c_row, 1);
+  g.alpha = 1;
+  g.accumulate = p.accumulate;
+  g.bias = p.bias;
+  g.activation = p.activation;
+  g.preactivation = p.preactivation.data;
+  for (int i = 0; i < 3; ++i) {
+    g.batch[i] = p.batch[i];
+    g.a_batch[i] = p.a_batch[i];
+    g.b_batch[i] = p.b_batch[i];
+    g.c_batch[i] = p.c_batch[i];
+  }
+  kernel_table().gemm.mixed(KernelScope(), g);
+}
+
 // Sums over the dimensions along which c does not move, and whatever the kernel's three dimensions
 // of batch do not hold, one product after the other.
-template <class T>
-void run(kernels::Gemm<T> g, Batch batch) {
+template <class Product>
+void run(Product g, Batch batch) {
   int outer = -1;
   for (int i = 0; i < batch.rank && outer < 0; ++i) {
     if (batch.dims[i].c == 0) outer = i;
@@ -134,9 +196,11 @@ void run(kernels::Gemm<T> g, Batch batch) {
     }
     return;
   }
-  if (streams(g, batch)) {
-    stream(g);
-    return;
+  if constexpr (!std::is_same_v<Product, MixedProduct>) {
+    if (streams(g, batch)) {
+      stream(g);
+      return;
+    }
   }
   for (int i = 0; i < 3; ++i) {
     const bool used = i < batch.rank;
@@ -145,16 +209,7 @@ void run(kernels::Gemm<T> g, Batch batch) {
     g.b_batch[i] = used ? batch.dims[i].b : 0;
     g.c_batch[i] = used ? batch.dims[i].c : 0;
   }
-  const kernels::GemmTable& table = kernel_table().gemm;
-  if constexpr (std::is_same_v<T, float>) {
-    const Precision precision = float32_matmul_precision();
-    const auto product = precision == Precision::highest ? table.f32
-                         : precision == Precision::high  ? table.f32_high
-                                                         : table.f32_medium;
-    product(KernelScope(), g);
-  } else {
-    table.f64(KernelScope(), g);
-  }
+  multiply(g);
 }
 
 template <class T>
@@ -183,10 +238,51 @@ void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Epilog
   run(g, batch);
 }
 
+// Rounds to bf16 what is not, and c once: sums over a batch that are not one product are made in
+// f32.
+void contract_mixed(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
+  const int ra = a.dim(), rb = b.dim(), rc = c.dim();
+  const Tensor bias = epilogue.bias.defined() ? rounded(epilogue.bias, DType::f32) : epilogue.bias;
+  MixedProduct g{a.shape()[ra - 2],
+                 b.shape()[rb - 1],
+                 a.shape()[ra - 1],
+                 Elements(a),
+                 Elements(b),
+                 Elements(c),
+                 Elements(epilogue.preactivation),
+                 a.strides()[ra - 2],
+                 a.strides()[ra - 1],
+                 b.strides()[rb - 2],
+                 b.strides()[rb - 1],
+                 c.strides()[rc - 2],
+                 epilogue.accumulate,
+                 bias.defined() ? bias.impl()->data<float>() : nullptr,
+                 epilogue.activation,
+                 {},
+                 {},
+                 {},
+                 {}};
+  Batch batch = batch_of(c, a, b);
+  fold(g, batch);
+  bool sums = false;
+  for (int i = 0; i < batch.rank; ++i) sums = sums || batch.dims[i].c == 0;
+  if (!sums || c.dtype() == DType::f32) {
+    run(g, batch);
+    return;
+  }
+  const Tensor wide =
+      epilogue.accumulate ? rounded(c, DType::f32) : make_empty("matmul", c.shape(), DType::f32);
+  contract_mixed(wide, a, b, {.accumulate = epilogue.accumulate});
+  kernel_table().elementwise.copy[kernels::kF32][index(c.dtype())](
+      KernelScope(), make_loop<2>(c.shape(), {&c, &wide}));
+}
+
 }  // namespace
 
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
-  if (c.dtype() == DType::f32) {
+  if (c.dtype() == DType::bf16 || a.dtype() == DType::bf16 || b.dtype() == DType::bf16) {
+    contract_mixed(c, a, b, epilogue);
+  } else if (c.dtype() == DType::f32) {
     contract_as<float>(c, a, b, epilogue);
   } else {
     contract_as<double>(c, a, b, epilogue);

@@ -19,8 +19,10 @@ struct Epilogue {
 // The dimensions before them broadcast to the common shape of all three; where c has size 1 (or no
 // such dimension) and the others more, the products are summed: the gradient of what broadcasting
 // had repeated, as one longer sum over k where strides allow. Operands may have any strides.
-// REQUIRES: one floating dtype, sizes that fit; c's columns are contiguous and its elements
-// distinct; nothing is summed over the batch with a bias or an activation.
+// Operands and c of f32 and bf16 may be mixed: where one of the three is of bf16, all operands are
+// rounded to it, sums are of f32 and c is rounded once. REQUIRES: otherwise one dtype of f32 and
+// f64; sizes that fit; c's columns are contiguous and its elements distinct; nothing is summed over
+// the batch with a bias or an activation.
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue = {});
 
 // y = act(x), element by element. REQUIRES: equal shapes and dtypes; y may be x.

@@ -32,7 +32,7 @@ struct TypedScalar {
     dispatch(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       T typed;
-      if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (is_floating_point(dtype_of<T>)) {
         typed = static_cast<T>(value.real());
       } else if constexpr (std::is_same_v<T, bool>) {
         typed = value.real() != 0;
@@ -459,9 +459,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
 Tensor to(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   const Op op("to", {x}, {{"dtype", name(dtype)}});
-  Tensor y = make_empty("to", x.shape(), dtype);
-  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
-      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  Tensor y = rounded(x, dtype);
   if (!is_floating_point(dtype)) return op.no_gradient(y);
   return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
@@ -480,6 +478,14 @@ Tensor packed(const Tensor& x) {
   if (!x.defined()) return x;
   const NoGrad guard;
   return contiguous(x);
+}
+
+Tensor rounded(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = make_empty("to", x.shape(), dtype);
+  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
+      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  return y;
 }
 
 namespace gradient_ops {

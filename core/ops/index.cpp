@@ -30,12 +30,12 @@ kernels::Rows rows_of(const Tensor& indices, int64_t width, int64_t skip) {
 Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip);
 
 // table[indices[i]] += dy[i] for all i. REQUIRES: the indices are checked and contiguous, and table
-// is contiguous.
+// is contiguous, of what dy is computed in.
 void scatter_add(const Tensor& dy, const Tensor& indices, int64_t skip, const Tensor& table) {
   const Tensor rows = packed(dy);
-  kernel_table().index.scatter_add[index(table.dtype())](
-      KernelScope(), rows_of(indices, table.shape()[1], skip), rows.impl()->bytes(),
-      table.impl()->bytes());
+  kernel_table().index.scatter_add[index(dy.dtype())](KernelScope(),
+                                                      rows_of(indices, table.shape()[1], skip),
+                                                      rows.impl()->bytes(), table.impl()->bytes());
 }
 
 // The gradient of `look_up` as an operator of its own: a table of `rows` rows with dy[i] added to
@@ -43,8 +43,9 @@ void scatter_add(const Tensor& dy, const Tensor& indices, int64_t skip, const Te
 Tensor embedding_backward(const Tensor& dy, const Tensor& indices, int64_t rows, int64_t skip) {
   const Op op("embedding_backward", {dy, indices}, {{"rows", rows}});
   const int64_t width = dy.shape().back();
-  Tensor table = zeros({rows, width}, dy.dtype());
+  Tensor table = zeros({rows, width}, computed_in(dy.dtype()));
   scatter_add(dy, indices, skip, table);
+  table = rounded(table, dy.dtype());
   return op.differentiable(table, [indices = op.save(indices), skip](const Backward& b) -> Grads {
     const Tensor i = *indices;
     Tensor ddy = look_up(i, b.dy(0), skip);
@@ -65,7 +66,7 @@ Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip) {
                                                      table.impl()->bytes(), y.impl()->bytes());
   return op.differentiable(y, [indices = op.save(indices), rows, skip](const Backward& b) -> Grads {
     const Tensor& dy = b.dy(0);
-    if (!grad_enabled()) {
+    if (!grad_enabled() && computed_in(dy.dtype()) == dy.dtype()) {
       // Without a table of zeros, where a gradient is already there to be added to.
       if (const Tensor into = b.into(1); into.defined()) {
         scatter_add(dy, *indices, skip, into);

@@ -62,7 +62,7 @@ void apply(const InPlace& f, const Tensor& x, const Tensor& source) {
   check_writable(f.name, x);
   check_source(f.name, x, source);
   check<DTypeError>(f.which != Binary::div || is_floating_point(x.dtype()), f.name,
-                    ": a tensor of dtype ", x.dtype(), "; expected f32 or f64; use div()");
+                    ": a tensor of dtype ", x.dtype(), "; expected a floating dtype; use div()");
   // As PyTorch: bools, integers and reals in this order, and nothing is cut off in silence.
   check<DTypeError>(kind_of(source.dtype()) <= kind_of(x.dtype()), f.name, ": a tensor of dtype ",
                     source.dtype(), " for one of dtype ", x.dtype(),
@@ -102,7 +102,7 @@ void apply(const InPlace& f, const Tensor& x, Scalar value) {
   check_writable(f.name, x);
   check<DTypeError>(is_floating_point(x.dtype()) || value.kind() != DType::f32, f.name,
                     ": the real number ", value.real(), " for a tensor of dtype ", x.dtype(),
-                    "; expected f32 or f64; convert it with to()");
+                    "; expected a floating dtype; convert it with to()");
   apply(f, x, scalar_tensor(value, x.dtype()));
 }
 
@@ -120,7 +120,7 @@ void fill_random(const char* name, const char* functional, const Tensor& x, cons
   check_writable(name, x);
   const Op op(name, {x});
   check<DTypeError>(is_floating_point(x.dtype()), name, ": a tensor of dtype ", x.dtype(),
-                    "; expected f32 or f64");
+                    "; expected a floating dtype");
   op.check_in_place(x, functional);
   if (x.is_contiguous()) {
     fill(x);

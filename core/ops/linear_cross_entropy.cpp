@@ -271,12 +271,17 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const 
                        "; expected a floating dtype");
   check_layer(op, x, linear_weight, target, linear_bias, options);
   const Tensor* operands[3] = {&x, &linear_weight, &linear_bias};
+  const DType wide = computed_in(dtype);
   for (const Tensor* operand : operands) {
-    if (!operand->defined() || operand->dtype() == dtype) continue;
-    return linear_cross_entropy(to(x, dtype), to(linear_weight, dtype), target,
-                                linear_bias.defined() ? to(linear_bias, dtype) : linear_bias,
-                                options);
+    if (!operand->defined() || operand->dtype() == wide) continue;
+    return to(
+        linear_cross_entropy(to(x, wide), to(linear_weight, wide), target,
+                             linear_bias.defined() ? to(linear_bias, wide) : linear_bias, options),
+        op.computes_in(dtype, Casts::loss));
   }
+  // Logits and all that follows stay in f32; autocast permits products of what rounds to bf16.
+  const PrecisionGuard precision(autocast_enabled() ? Precision::medium
+                                                    : float32_matmul_precision());
   const int64_t rows = target.numel(), classes = linear_weight.shape()[0];
   Layer layer{with_shape(x, {rows, linear_weight.shape()[1]}),
               linear_weight.detach(),

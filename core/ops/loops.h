@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/kernels.h"
 #include "core/kernels/loop.h"
 #include "core/tensor/tensor_impl.h"
@@ -75,11 +76,19 @@ void sort_dims(int* order, int count, Before before) {
 }
 
 // Where a kernel's table has the entry of a dtype.
+static_assert(static_cast<int>(DType::f32) == kernels::kF32 &&
+              static_cast<int>(DType::f64) == kernels::kF64 &&
+              static_cast<int>(DType::bf16) == kernels::kBf16 &&
+              static_cast<int>(DType::i64) == kernels::kI64 &&
+              static_cast<int>(DType::boolean) == kernels::kBool && kDTypes == kernels::kPlaces);
 inline int index(DType dtype) { return static_cast<int>(dtype); }
 
 // x in row-major order without gaps, without history: x itself where it lies so, a copy otherwise;
 // undefined stays so.
 Tensor packed(const Tensor& x);
+
+// x in another dtype, without history; x itself where it is of it.
+Tensor rounded(const Tensor& x, DType dtype);
 
 // The 0-dimensional tensor of a number, of the given dtype.
 Tensor scalar_tensor(Scalar value, DType dtype);

@@ -140,6 +140,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                {"ignore_index", options.ignore_index},
                {"label_smoothing", options.label_smoothing}});
   check_cross_entropy(op, logits, target, options);
+  if (const DType wide = computed_in(logits.dtype()); wide != logits.dtype()) {
+    return to(cross_entropy(to(logits, wide), target, options),
+              op.computes_in(logits.dtype(), Casts::loss));
+  }
   const Tensor rows = class_rows(logits), target0 = packed(target);
   const int64_t classes = rows.shape().back();
   const int64_t counted = count_targets(op, target0, classes, options.ignore_index);
@@ -172,10 +176,12 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
   const DType dtype = promote(input.dtype(), target.dtype());
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype");
-  if (reduction == Reduction::none) return composed::mse_loss(input, target, reduction);
-  if (input.dtype() != target.dtype()) {
-    return mse_loss(to(input, dtype), to(target, dtype), reduction);
+  const DType wide = computed_in(dtype);
+  if (input.dtype() != wide || target.dtype() != wide) {
+    return to(mse_loss(to(input, wide), to(target, wide), reduction),
+              op.computes_in(dtype, Casts::loss));
   }
+  if (reduction == Reduction::none) return composed::mse_loss(input, target, reduction);
   const Tensor a = packed(input), b = packed(target);
   double sum = 0;
   kernel_table().loss.squared_error[static_cast<int>(dtype)](KernelScope(), a.numel(), a.raw_data(),

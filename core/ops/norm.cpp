@@ -2,8 +2,6 @@
 #include <adjoint/core/functional.h>
 #include <adjoint/core/ops.h>
 
-#include <limits>
-
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
 #include "core/ops/loops.h"
@@ -46,6 +44,11 @@ DType common_dtype(std::initializer_list<const Tensor*> tensors) {
     if (x->defined()) dtype = promote(dtype, x->dtype());
   }
   return dtype;
+}
+
+// The dtype of the result: as PyTorch's, weights of f32 leave bf16 what it is.
+DType result_dtype(const Tensor& x, DType promoted) {
+  return x.dtype() == DType::bf16 && promoted == DType::f32 ? x.dtype() : promoted;
 }
 
 bool all_of_dtype(DType dtype, std::initializer_list<const Tensor*> tensors) {
@@ -174,10 +177,11 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   const Op op("layer_norm", {x, optional_input(weight), optional_input(bias)},
               {{"normalized_shape", normalized_shape}, {"eps", eps}});
   check_norm(op, x, normalized_shape, weight, bias);
-  const DType dtype = common_dtype({&x, &weight, &bias});
+  const DType promoted = common_dtype({&x, &weight, &bias}), dtype = computed_in(promoted);
   if (!all_of_dtype(dtype, {&x, &weight, &bias})) {
-    return layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
-                      in_dtype(bias, dtype), eps);
+    return to(layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
+                         in_dtype(bias, dtype), eps),
+              result_dtype(x, promoted));
   }
   Saved saved{op.save(x), {}, {}, {}, {}, normalized_shape, eps, Kind::layer, false, false};
   Tensor y = normalise(op, x, {}, {}, weight, bias, saved);
@@ -197,7 +201,13 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
   op.check_floating(1);
   op.check(residual.shape() == x.shape(), "residual of shape ", residual.shape(),
            " for an input of shape ", x.shape(), "; expected equal shapes");
-  const DType dtype = common_dtype({&x, &residual, &weight, &bias});
+  const DType promoted = common_dtype({&x, &residual, &weight, &bias});
+  const DType dtype = computed_in(promoted), of_sum = promote(x.dtype(), residual.dtype());
+  if (of_sum == DType::bf16 && promoted != DType::f64) {  // the sum is rounded before it is used
+    Tensor sum = x + residual;
+    Tensor y = layer_norm(sum, normalized_shape, weight, bias, eps);
+    return {std::move(sum), std::move(y)};
+  }
   if (!all_of_dtype(dtype, {&x, &residual, &weight, &bias})) {
     return add_layer_norm(to(x, dtype), to(residual, dtype), normalized_shape,
                           in_dtype(weight, dtype), in_dtype(bias, dtype), eps);
@@ -219,9 +229,11 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
                 std::optional<double> eps) {
   const Op op("rms_norm", {x, optional_input(weight)}, {{"normalized_shape", normalized_shape}});
   check_norm(op, x, normalized_shape, weight, {});
-  const DType dtype = common_dtype({&x, &weight});
+  const DType promoted = common_dtype({&x, &weight}), dtype = computed_in(promoted);
   if (!all_of_dtype(dtype, {&x, &weight})) {
-    return rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype), eps);
+    return to(rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
+                       composed::rms_norm_eps(x, eps)),
+              result_dtype(x, promoted));
   }
   Saved saved{op.save(x),
               {},
@@ -260,9 +272,7 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
 }
 
 double rms_norm_eps(const Tensor& x, std::optional<double> eps) {
-  const bool single = x.dtype() == DType::f32;
-  return eps.value_or(single ? static_cast<double>(std::numeric_limits<float>::epsilon())
-                             : std::numeric_limits<double>::epsilon());
+  return eps.value_or(epsilon(computed_in(x.dtype())));
 }
 
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,

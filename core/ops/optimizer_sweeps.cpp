@@ -12,11 +12,12 @@
 namespace adjoint {
 namespace {
 
-void check_fits(const char* op, const Tensor& parameter, const Tensor& x, const char* what) {
+void check_fits(const char* op, const Tensor& parameter, const Tensor& x, const char* what,
+                DType dtype) {
   check<ShapeError>(x.shape() == parameter.shape(), op, ": ", what, " of shape ", x.shape(),
                     "; expected the parameter's, ", parameter.shape());
-  check<DTypeError>(x.dtype() == parameter.dtype(), op, ": ", what, " of dtype ", x.dtype(),
-                    "; expected the parameter's, ", parameter.dtype());
+  check<DTypeError>(x.dtype() == dtype, op, ": ", what, " of dtype ", x.dtype(), "; expected ",
+                    dtype, " for a parameter of ", parameter.dtype());
 }
 
 // x itself where it is one packed span, or else a copy, which `copies` keeps for the kernel.
@@ -30,13 +31,13 @@ Tensor in_one_span(const Tensor& x, std::vector<Tensor>& copies) {
 Tensor prepare(const char* op, const Tensor& parameter, const Tensor& gradient,
                std::initializer_list<const Tensor*> moments, std::vector<Tensor>& copies) {
   check<DTypeError>(is_floating_point(parameter.dtype()), op, ": parameter of dtype ",
-                    parameter.dtype(), "; expected f32 or f64");
+                    parameter.dtype(), "; expected a floating dtype");
   check<ShapeError>(parameter.is_contiguous(), op, ": parameter of shape ", parameter.shape(),
                     " with strides ", parameter.strides(), "; expected a contiguous one");
-  check_fits(op, parameter, gradient, "gradient");
+  check_fits(op, parameter, gradient, "gradient", parameter.dtype());
   for (const Tensor* moment : moments) {
     if (!moment->defined()) continue;
-    check_fits(op, parameter, *moment, "moment");
+    check_fits(op, parameter, *moment, "moment", computed_in(parameter.dtype()));
     check<ShapeError>(moment->is_contiguous(), op, ": moment with strides ", moment->strides(),
                       "; expected a contiguous one");
   }
@@ -48,13 +49,13 @@ T* data_or_null(const Tensor& x) {
   return x.defined() ? x.impl()->data<T>() : nullptr;
 }
 
-template <class T>
-kernels::SgdArgs<T> sgd_args(const Tensor& p, const Tensor& g, const Tensor& buffer,
-                             const SgdSweep& o) {
+template <class T, class M>
+kernels::SgdArgs<T, M> sgd_args(const Tensor& p, const Tensor& g, const Tensor& buffer,
+                                const SgdSweep& o) {
   return {.n = p.numel(),
           .p = p.impl()->data<T>(),
           .g = g.impl()->data<T>(),
-          .momentum_buffer = data_or_null<T>(buffer),
+          .momentum_buffer = data_or_null<M>(buffer),
           .lr = o.lr,
           .momentum = o.momentum,
           .dampening = o.dampening,
@@ -78,16 +79,16 @@ struct Corrections {
   }
 };
 
-template <class T>
-kernels::AdamArgs<T> adam_args(const AdamUpdate& u, const Tensor& g,
-                               const Corrections& corrections) {
+template <class T, class M>
+kernels::AdamArgs<T, M> adam_args(const AdamUpdate& u, const Tensor& g,
+                                  const Corrections& corrections) {
   const AdamSweep& o = u.options;
   return {.n = u.parameter.numel(),
           .p = u.parameter.impl()->data<T>(),
           .g = g.impl()->data<T>(),
-          .m = u.m.impl()->data<T>(),
-          .v = u.v.impl()->data<T>(),
-          .v_max = data_or_null<T>(u.v_max),
+          .m = u.m.impl()->data<M>(),
+          .v = u.v.impl()->data<M>(),
+          .v_max = data_or_null<M>(u.v_max),
           .decay = o.decoupled_decay ? 1 - o.lr * o.weight_decay : 1,
           .l2 = o.decoupled_decay ? 0 : o.weight_decay,
           .beta1 = o.beta1,
@@ -97,6 +98,14 @@ kernels::AdamArgs<T> adam_args(const AdamUpdate& u, const Tensor& g,
           .eps = o.eps,
           .gradient_scale = o.gradient_scale};
 }
+
+// The spans of a call, by the dtype of the parameters.
+template <class F32, class F64, class Bf16>
+struct Spans {
+  std::vector<F32> f32;
+  std::vector<F64> f64;
+  std::vector<Bf16> bf16;
+};
 
 template <class Args, class Kernel>
 void run(std::vector<Args>& spans, Kernel kernel) {
@@ -108,69 +117,80 @@ void run(std::vector<Args>& spans, Kernel kernel) {
 void sgd_sweep(std::span<const SgdUpdate> updates) {
   const NoGrad guard;
   std::vector<Tensor> gradients;
-  std::vector<kernels::SgdArgs<float>> f32;
-  std::vector<kernels::SgdArgs<double>> f64;
-  f32.reserve(updates.size());
+  Spans<kernels::SgdArgs<float>, kernels::SgdArgs<double>, kernels::SgdArgs<bfloat16, float>> spans;
+  spans.f32.reserve(updates.size());
   for (const SgdUpdate& u : updates) {
     const Tensor g = prepare("sgd_sweep", u.parameter, u.gradient, {&u.momentum_buffer}, gradients);
-    if (u.parameter.dtype() == DType::f32) {
-      f32.push_back(sgd_args<float>(u.parameter, g, u.momentum_buffer, u.options));
-    } else {
-      f64.push_back(sgd_args<double>(u.parameter, g, u.momentum_buffer, u.options));
-    }
+    const auto args = [&]<class T, class M>(std::vector<kernels::SgdArgs<T, M>>& of_dtype) {
+      of_dtype.push_back(sgd_args<T, M>(u.parameter, g, u.momentum_buffer, u.options));
+    };
+    const DType dtype = u.parameter.dtype();
+    dtype == DType::f32   ? args(spans.f32)
+    : dtype == DType::f64 ? args(spans.f64)
+                          : args(spans.bf16);
   }
-  run(f32, kernel_table().fused_optimizer.sgd_f32);
-  run(f64, kernel_table().fused_optimizer.sgd_f64);
+  run(spans.f32, kernel_table().fused_optimizer.sgd_f32);
+  run(spans.f64, kernel_table().fused_optimizer.sgd_f64);
+  run(spans.bf16, kernel_table().fused_optimizer.sgd_bf16);
   for (const SgdUpdate& u : updates) u.parameter.mark_changed("sgd_sweep");
 }
 
 void adam_sweep(std::span<const AdamUpdate> updates) {
   const NoGrad guard;
   std::vector<Tensor> gradients;
-  std::vector<kernels::AdamArgs<float>> f32;
-  std::vector<kernels::AdamArgs<double>> f64;
+  Spans<kernels::AdamArgs<float>, kernels::AdamArgs<double>, kernels::AdamArgs<bfloat16, float>>
+      spans;
   Corrections corrections;
-  f32.reserve(updates.size());
+  spans.f32.reserve(updates.size());
   for (const AdamUpdate& u : updates) {
     const Tensor g =
         prepare("adam_sweep", u.parameter, u.gradient, {&u.m, &u.v, &u.v_max}, gradients);
     check<Error>(u.m.defined() && u.v.defined(),
                  "adam_sweep: undefined moments; expected two tensors");
     check<Error>(u.options.step >= 1, "adam_sweep: step ", u.options.step, "; expected 1 or more");
-    if (u.parameter.dtype() == DType::f32) {
-      f32.push_back(adam_args<float>(u, g, corrections.at(u.options)));
-    } else {
-      f64.push_back(adam_args<double>(u, g, corrections.at(u.options)));
-    }
+    const auto args = [&]<class T, class M>(std::vector<kernels::AdamArgs<T, M>>& of_dtype) {
+      of_dtype.push_back(adam_args<T, M>(u, g, corrections.at(u.options)));
+    };
+    const DType dtype = u.parameter.dtype();
+    dtype == DType::f32   ? args(spans.f32)
+    : dtype == DType::f64 ? args(spans.f64)
+                          : args(spans.bf16);
   }
-  run(f32, kernel_table().fused_optimizer.adam_f32);
-  run(f64, kernel_table().fused_optimizer.adam_f64);
+  run(spans.f32, kernel_table().fused_optimizer.adam_f32);
+  run(spans.f64, kernel_table().fused_optimizer.adam_f64);
+  run(spans.bf16, kernel_table().fused_optimizer.adam_bf16);
   for (const AdamUpdate& u : updates) u.parameter.mark_changed("adam_sweep");
 }
 
 double sum_of_squares(std::span<const Tensor> tensors) {
   const NoGrad guard;
   std::vector<Tensor> copies;
-  std::vector<kernels::SquaresArgs<float>> f32;
-  std::vector<kernels::SquaresArgs<double>> f64;
-  f32.reserve(tensors.size());
+  Spans<kernels::SquaresArgs<float>, kernels::SquaresArgs<double>, kernels::SquaresArgs<bfloat16>>
+      spans;
+  spans.f32.reserve(tensors.size());
   for (const Tensor& x : tensors) {
     check<DTypeError>(is_floating_point(x.dtype()), "sum_of_squares: dtype ", x.dtype(),
-                      "; expected f32 or f64");
+                      "; expected a floating dtype");
     const Tensor packed = in_one_span(x, copies);
-    if (x.dtype() == DType::f32) {
-      f32.push_back({packed.numel(), packed.impl()->data<float>(), 0});
-    } else {
-      f64.push_back({packed.numel(), packed.impl()->data<double>(), 0});
-    }
+    const auto args = [&packed]<class T>(std::vector<kernels::SquaresArgs<T>>& of_dtype) {
+      of_dtype.push_back({packed.numel(), packed.impl()->data<T>(), 0});
+    };
+    const DType dtype = x.dtype();
+    dtype == DType::f32   ? args(spans.f32)
+    : dtype == DType::f64 ? args(spans.f64)
+                          : args(spans.bf16);
   }
-  run(f32, kernel_table().fused_optimizer.sum_of_squares_f32);
-  run(f64, kernel_table().fused_optimizer.sum_of_squares_f64);
+  run(spans.f32, kernel_table().fused_optimizer.sum_of_squares_f32);
+  run(spans.f64, kernel_table().fused_optimizer.sum_of_squares_f64);
+  run(spans.bf16, kernel_table().fused_optimizer.sum_of_squares_bf16);
   // In the order of the tensors.
   double sum = 0;
-  size_t single = 0, twice = 0;
+  size_t at[kDTypes] = {};
   for (const Tensor& x : tensors) {
-    sum += x.dtype() == DType::f32 ? f32[single++].sum : f64[twice++].sum;
+    const size_t i = at[index(x.dtype())]++;
+    sum += x.dtype() == DType::f32   ? spans.f32[i].sum
+           : x.dtype() == DType::f64 ? spans.f64[i].sum
+                                     : spans.bf16[i].sum;
   }
   return sum;
 }

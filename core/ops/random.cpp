@@ -23,7 +23,7 @@ Tensor dropped(const Tensor& x, const kernels::Dropout& d, double p) {
 }
 
 void check_floating_dtype(const char* op, DType dtype) {
-  check<DTypeError>(is_floating_point(dtype), op, ": dtype ", dtype, "; expected f32 or f64");
+  check<DTypeError>(is_floating_point(dtype), op, ": dtype ", dtype, "; expected a floating dtype");
 }
 
 constexpr std::initializer_list<Input> kNoInputs = {};

@@ -102,7 +102,19 @@ void run(Kind kind, const Tensor& x, const Tensor& y, const Dims& dims, const Te
   kernel_table().reduce.reduce[static_cast<int>(kind)][index(x.dtype())](KernelScope(), r);
 }
 
-// y /= divisor, as part of another operator. REQUIRES: y is fresh, of a floating dtype.
+// What `kind` leaves of x, in what x is computed in (and i64 for sums of bools).
+Tensor reduced(const Op& op, Kind kind, const Tensor& x, const Dims& dims, DType dtype,
+               const Tensor& center = {}) {
+  Tensor y = make_empty(op.name(), dims.shape, dtype);
+  run(kind, x, y, dims, center);
+  return y;
+}
+Tensor reduced(const Op& op, Kind kind, const Tensor& x, const Dims& dims,
+               const Tensor& center = {}) {
+  return reduced(op, kind, x, dims, computed_in(x.dtype()), center);
+}
+
+// y /= divisor, as part of another operator. REQUIRES: y is fresh, of f32 or f64.
 void divide(const Tensor& y, double divisor) {
   const Tensor by = scalar_tensor(divisor, y.dtype());
   kernel_table().elementwise.binary[static_cast<int>(kernels::Binary::div)][index(y.dtype())](
@@ -112,9 +124,9 @@ void divide(const Tensor& y, double divisor) {
 Tensor sum_over(const char* name, const Tensor& x, const Shape& requested, bool keepdim) {
   const Op op(name, {x}, {{"dims", requested}, {"keepdim", keepdim}});
   const Dims dims = reduced_dims(op, x, requested, keepdim);
-  const DType dtype = is_floating_point(x.dtype()) ? x.dtype() : DType::i64;
-  Tensor y = make_empty(name, dims.shape, dtype);
-  run(Kind::sum, x, y, dims);
+  const bool real = is_floating_point(x.dtype());
+  Tensor y = reduced(op, Kind::sum, x, dims, real ? computed_in(x.dtype()) : DType::i64);
+  if (real) y = rounded(y, x.dtype());
   return op.differentiable(y, [keep = dims.keep, shape = x.shape()](const Backward& b) -> Grads {
     return {expand(reshape(b.dy(0), keep), shape)};
   });
@@ -125,10 +137,10 @@ Tensor mean_over(const Tensor& x, const Shape& requested, bool keepdim) {
   const Op op("mean", {x}, {{"dims", requested}, {"keepdim", keepdim}});
   op.check_floating(0);
   const Dims dims = reduced_dims(op, x, requested, keepdim);
-  Tensor y = make_empty("mean", dims.shape, x.dtype());
-  run(Kind::sum, x, y, dims);
+  Tensor y = reduced(op, Kind::sum, x, dims);
   const auto count = static_cast<double>(dims.count);
   divide(y, count);
+  y = rounded(y, x.dtype());
   return op.differentiable(
       y, [count, keep = dims.keep, shape = x.shape()](const Backward& b) -> Grads {
         return {expand(reshape(b.dy(0) / count, keep), shape)};
@@ -142,8 +154,7 @@ Tensor extremum(const char* name, Kind kind, const Tensor& x, const Shape& reque
   const Dims dims = reduced_dims(op, x, requested, keepdim);
   op.check(dims.count > 0, "no elements to choose from: shape ", x.shape(), ", dims ", requested,
            "; expected at least one");
-  Tensor y = make_empty(name, dims.shape, x.dtype());
-  run(kind, x, y, dims);
+  Tensor y = rounded(reduced(op, kind, x, dims), x.dtype());
   return op.differentiable(
       y, [x = op.save(x), y = op.save_output(y), dims](const Backward& b) -> Grads {
         const Tensor x0 = *x;
@@ -192,9 +203,9 @@ ValuesAndIndices extremum_with_index(const char* name, Kind kind, const Tensor& 
                                      bool keepdim) {
   const Op op(name, {x}, {{"dim", dim}, {"keepdim", keepdim}});
   const Place place = one_dim(op, x, dim, keepdim);
-  Tensor y = make_empty(name, place.dims.shape, x.dtype());
-  run(kind, x, y, place.dims);
+  Tensor y = reduced(op, kind, x, place.dims);
   const Tensor indices = find_index(x, y, place.dims);
+  y = rounded(y, x.dtype());
   auto results = op.differentiable(
       std::array<Tensor, 2>{y, indices},
       [indices = op.save(indices), place, shape = x.shape()](const Backward& b) -> Grads {
@@ -238,8 +249,7 @@ ValuesAndIndices min(const Tensor& x, int64_t dim, bool keepdim) {
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   const Op op("argmax", {x}, {{"dim", dim}, {"keepdim", keepdim}});
   const Place place = one_dim(op, x, dim, keepdim);
-  Tensor values = make_empty("argmax", place.dims.shape, x.dtype());
-  run(Kind::max, x, values, place.dims);
+  const Tensor values = reduced(op, Kind::max, x, place.dims);
   return op.no_gradient(find_index(x, values, place.dims));
 }
 
@@ -250,14 +260,13 @@ Tensor var(const Tensor& x, const Shape& requested, double correction, bool keep
   const Dims dims = reduced_dims(op, x, requested, keepdim);
   // As PyTorch: no degrees of freedom give NaN, or infinity where the mean leaves a remainder.
   const double divisor = std::max(0.0, static_cast<double>(dims.count) - correction);
-  Tensor y = make_empty("var", dims.shape, x.dtype());
-  const Tensor center = make_empty("var", dims.shape, x.dtype());
-  run(Kind::sum, x, center, dims);
+  const Tensor center = reduced(op, Kind::sum, x, dims);
   divide(center, static_cast<double>(dims.count));
-  run(Kind::squared_deviations, x, y, dims, center);
+  Tensor y = reduced(op, Kind::squared_deviations, x, dims, center);
   divide(y, divisor);
+  y = rounded(y, x.dtype());
   return op.differentiable(y, [x = op.save(x), dims, divisor](const Backward& b) -> Grads {
-    const Tensor x0 = *x;
+    const Tensor x0 = to(*x, computed_in((*x).dtype()));  // not to cancel what is rounded
     Shape gone;
     for (int d = 0; d < dims.keep.rank(); ++d) {
       if (dims.reduced[d]) gone.push_back(d);
@@ -308,8 +317,7 @@ bool all(const Tensor& x) { return !has_byte("all", x, 0); }
 bool all_finite(const Tensor& x) {
   const Op op("all_finite", {x});
   if (!is_floating_point(x.dtype())) return true;
-  const Tensor zero = make_empty("all_finite", {}, x.dtype());
-  run(Kind::finite, x, zero, reduced_dims(op, x, {}, false));
+  const Tensor zero = reduced(op, Kind::finite, x, reduced_dims(op, x, {}, false));
   return zero.item() == 0.0;
 }
 

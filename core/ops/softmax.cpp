@@ -45,6 +45,9 @@ Shape sum_dims(const Tensor& x, int dim) { return x.dim() == 0 ? Shape() : Shape
 Tensor softmax(const Tensor& x, int64_t dim) {
   const Op op("softmax", {x}, {{"dim", dim}});
   op.check_floating(0);
+  if (const DType wide = computed_in(x.dtype()); wide != x.dtype()) {
+    return to(softmax(to(x, wide), dim), x.dtype());
+  }
   const int d = normalize_dim("softmax", dim, x.dim());
   Tensor y = forward(op, x, d, kernel_table().softmax.softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {
@@ -59,6 +62,9 @@ Tensor softmax(const Tensor& x, int64_t dim) {
 Tensor log_softmax(const Tensor& x, int64_t dim) {
   const Op op("log_softmax", {x}, {{"dim", dim}});
   op.check_floating(0);
+  if (const DType wide = computed_in(x.dtype()); wide != x.dtype()) {
+    return to(log_softmax(to(x, wide), dim), x.dtype());
+  }
   const int d = normalize_dim("log_softmax", dim, x.dim());
   Tensor y = forward(op, x, d, kernel_table().softmax.log_softmax);
   return op.differentiable(y, [y = op.save_output(y), d](const Backward& b) -> Grads {

@@ -80,6 +80,22 @@ struct Vec<float> {
   ADJOINT_INLINE void store_n(float* p, int n) const {
     _mm256_maskstore_ps(p, Mask<float>::lanes(n), v);
   }
+  static ADJOINT_INLINE Vec load(const bfloat16* p) {
+    return widened(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static ADJOINT_INLINE Vec load_n(const bfloat16* p, int n) {
+    bfloat16 space[size] = {};
+    __builtin_memcpy(space, p, static_cast<size_t>(n) * sizeof(bfloat16));
+    return load(space);
+  }
+  ADJOINT_INLINE void store(bfloat16* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrowed());
+  }
+  ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
+    bfloat16 space[size];
+    store(space);
+    __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(bfloat16));
+  }
   static ADJOINT_INLINE Vec iota() { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
 
   friend ADJOINT_INLINE Vec operator+(Vec a, Vec b) { return _mm256_add_ps(a.v, b.v); }
@@ -152,6 +168,18 @@ struct Vec<float> {
   }
 
  private:
+  static ADJOINT_INLINE Vec widened(__m128i half) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+  ADJOINT_INLINE __m128i narrowed() const {
+    const __m256i bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
+    const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+    const __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+    const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
+    const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+    const __m256i words = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(is_nan(*this).m));
+    return _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  }
   template <int predicate>
   static ADJOINT_INLINE Mask<float> compare(Vec a, Vec b) {
     return {_mm256_cmp_ps(a.v, b.v, predicate)};

@@ -73,6 +73,18 @@ struct Vec<float> {
   ADJOINT_INLINE void store_n(float* p, int n) const {
     _mm512_mask_storeu_ps(p, Mask<float>::lanes(n), v);
   }
+  static ADJOINT_INLINE Vec load(const bfloat16* p) {
+    return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static ADJOINT_INLINE Vec load_n(const bfloat16* p, int n) {
+    return widened(_mm256_maskz_loadu_epi16(Mask<float>::lanes(n), p));
+  }
+  ADJOINT_INLINE void store(bfloat16* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed());
+  }
+  ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
+    _mm256_mask_storeu_epi16(p, Mask<float>::lanes(n), narrowed());
+  }
   static ADJOINT_INLINE Vec iota() {
     return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }
@@ -146,6 +158,19 @@ struct Vec<float> {
   }
 
  private:
+  static ADJOINT_INLINE Vec widened(__m256i half) {
+    return _mm512_castsi512_ps(
+        _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, half), 16));
+  }
+  ADJOINT_INLINE __m256i narrowed() const {
+    const __m512i bits = _mm512_castps_si512(v), upper = _mm512_maskz_srli_epi32(0xffff, bits, 16);
+    const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+    const __m512i half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+    const __m512i rounded = _mm512_maskz_srli_epi32(0xffff, _mm512_add_epi32(bits, half), 16);
+    const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+    return _mm512_maskz_cvtepi32_epi16(0xffff,
+                                       _mm512_mask_blend_epi32(is_nan(*this).m, rounded, quiet));
+  }
   template <int predicate>
   static ADJOINT_INLINE Mask<float> compare(Vec a, Vec b) {
     return {_mm512_cmp_ps_mask(a.v, b.v, predicate)};

@@ -77,6 +77,29 @@ struct Vec<float> {
       vst1q_lane_f32(p, v, 0);
     }
   }
+  static ADJOINT_INLINE Vec load(const bfloat16* p) {
+    uint16x4_t half;
+    __builtin_memcpy(&half, p, sizeof(half));
+    return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(half), 16));
+  }
+  static ADJOINT_INLINE Vec load_n(const bfloat16* p, int n) {
+    bfloat16 space[size] = {};
+    __builtin_memcpy(space, p, static_cast<size_t>(n) * sizeof(bfloat16));
+    return load(space);
+  }
+  ADJOINT_INLINE void store(bfloat16* p) const {
+    const uint32x4_t bits = vreinterpretq_u32_f32(v), upper = vshrq_n_u32(bits, 16);
+    const uint32x4_t half = vaddq_u32(vandq_u32(upper, vdupq_n_u32(1)), vdupq_n_u32(0x7fff));
+    const uint32x4_t rounded = vshrq_n_u32(vaddq_u32(bits, half), 16);
+    const uint32x4_t quiet = vorrq_u32(upper, vdupq_n_u32(0x40));
+    const uint16x4_t words = vmovn_u32(vbslq_u32(is_nan(*this).m, quiet, rounded));
+    __builtin_memcpy(p, &words, sizeof(words));
+  }
+  ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
+    bfloat16 space[size];
+    store(space);
+    __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(bfloat16));
+  }
   static ADJOINT_INLINE Vec iota() { return float32x4_t{0, 1, 2, 3}; }
 
   friend ADJOINT_INLINE Vec operator+(Vec a, Vec b) { return vaddq_f32(a.v, b.v); }

@@ -2,6 +2,8 @@
 // The comments here are the contract of the other instruction sets too.
 #pragma once
 
+#include <adjoint/core/bfloat16.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -13,7 +15,11 @@ namespace {
 // T from a wider value: like static_cast, but "is it nonzero" for bool.
 template <class T, class W>
 ADJOINT_INLINE T narrow(W w) {
-  if constexpr (__is_same(T, bool)) {
+  if constexpr (__is_same(T, W)) {
+    return w;
+  } else if constexpr (__is_same(W, bfloat16)) {
+    return narrow<T>(static_cast<float>(w));
+  } else if constexpr (__is_same(T, bool)) {
     return w != W(0);
   } else {
     return static_cast<T>(w);
@@ -39,6 +45,24 @@ struct Mask {
 };
 
 template <class T>
+struct Vec;
+
+// What a type of storage is computed in, and the register for it: Vec<float>::load widens bfloat16,
+// store rounds to it. A kernel over elements of type T works on Register<T>.
+template <class T>
+struct ComputedAs {
+  using type = T;
+};
+template <>
+struct ComputedAs<bfloat16> {
+  using type = float;
+};
+template <class T>
+using Computed = typename ComputedAs<T>::type;
+template <class T>
+using Register = Vec<Computed<T>>;
+
+template <class T>
 struct Vec {
   static constexpr int size = 1;
   static constexpr bool kFloating = __is_same(T, float) || __is_same(T, double);
@@ -60,6 +84,15 @@ struct Vec {
   // Writes the first n lanes and nothing else.
   ADJOINT_INLINE void store_n(T* p, int n) const {
     if (n > 0) *p = v;
+  }
+  // Vec<float> only: from and to storage of 16 bits, rounded to the nearest, ties to even.
+  static ADJOINT_INLINE Vec load(const bfloat16* p) { return static_cast<T>(*p); }
+  static ADJOINT_INLINE Vec load_n(const bfloat16* p, int n) {
+    return n > 0 ? static_cast<T>(*p) : T(0);
+  }
+  ADJOINT_INLINE void store(bfloat16* p) const { *p = bfloat16(v); }
+  ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
+    if (n > 0) *p = bfloat16(v);
   }
   // 0, 1, 2, ... by lane.
   static ADJOINT_INLINE Vec iota() { return T(0); }

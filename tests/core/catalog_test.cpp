@@ -33,11 +33,6 @@ std::vector<std::string> names() {
 
 bool floating(const Tensor& x) { return x.defined() && is_floating_point(x.dtype()); }
 
-double epsilon(DType dtype) {
-  return dtype == DType::f32 ? std::numeric_limits<float>::epsilon()
-                             : std::numeric_limits<double>::epsilon();
-}
-
 // |a - b| <= tolerance max(|b|, scale), or both the same kind of not finite.
 void expect_near(const Tensor& a, const Tensor& b, double tolerance, double scale) {
   ASSERT_TRUE(a.defined() && b.defined());
@@ -46,6 +41,22 @@ void expect_near(const Tensor& a, const Tensor& b, double tolerance, double scal
   for (size_t i = 0; i < x.size(); ++i) {
     if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
     ASSERT_LE(std::abs(x[i] - y[i]), tolerance * std::max(std::abs(y[i]), scale))
+        << "element " << i << ": " << x[i] << " against " << y[i];
+  }
+}
+
+// |a - b| <= roundings 2^-8 max(|b|, scale) + what f32 contributes, or both not finite alike.
+void expect_near_in_bf16(const Tensor& a, const Tensor& b, int roundings, double scale,
+                         double of_f32) {
+  ASSERT_TRUE(a.defined() && b.defined());
+  ASSERT_EQ(a.shape(), b.shape());
+  const std::vector<double> x = values(a), y = values(b);
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
+    const double size = std::max(std::abs(y[i]), scale);
+    // Just beside the middle between two numbers, f32's own error decides which one it is.
+    const double rest = std::max(of_f32, 64 * epsilon(DType::f32) * size);
+    ASSERT_LE(std::abs(x[i] - y[i]), roundings * 0x1p-8 * size + rest)
         << "element " << i << ": " << x[i] << " against " << y[i];
   }
 }
@@ -86,14 +97,14 @@ Tensors directions(const Tensors& outputs) {
   return result;
 }
 
-// Adds the gradients of sum(y . directions) to those of the leaves; with `round`, directions that
-// f32 holds exactly.
-void run_backward(const Tensors& y, bool create_graph = false, bool round = false) {
+// Adds the gradients of sum(y . directions) to those of the leaves, with directions that `exact`
+// holds.
+void run_backward(const Tensors& y, bool create_graph = false, DType exact = DType::f64) {
   Tensors dy = directions(y), outputs, given;
   for (size_t i = 0; i < y.size(); ++i) {
     if (!floating(y[i]) || !y[i].requires_grad()) continue;
     outputs.push_back(y[i]);
-    given.push_back(round ? dy[i].to(DType::f32).to(dy[i].dtype()) : dy[i]);
+    given.push_back(dy[i].to(exact).to(dy[i].dtype()));
   }
   if (!outputs.empty()) backward(outputs, given, false, create_graph);
 }
@@ -167,11 +178,11 @@ TEST_P(OpCheck, HasItsSamples) {
   EXPECT_TRUE(without_elements) << "no sample without elements";
 }
 
-// Against the reference, in f64 and f32: the inputs rounded to the dtype go to both.
+// Against the reference: the inputs rounded to the dtype go to both.
 TEST_P(OpCheck, Values) {
   each_sample([&](const Sample& sample) {
-    for (const DType dtype : {DType::f64, DType::f32}) {
-      if (dtype == DType::f32 && row().f64_only) continue;
+    for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
+      if (dtype != DType::f64 && row().f64_only) continue;
       SCOPED_TRACE(name(dtype));
       const NoGrad guard;
       Tensors inputs = leaves(sample.inputs, dtype), rounded;
@@ -184,7 +195,13 @@ TEST_P(OpCheck, Values) {
         const bool own = row().name == "to" || sample.inputs.empty();
         const bool real = floating(expected[i]);
         EXPECT_EQ(got[i].dtype(), real && !own ? dtype : expected[i].dtype());
-        expect_near(got[i], expected[i], row().ulps * epsilon(got[i].dtype()), row().scale);
+        if (got[i].dtype() == DType::bf16) {
+          const int roundings = row().bf16_roundings;
+          expect_near_in_bf16(got[i], expected[i], roundings, roundings > 1 ? row().scale : 0,
+                              row().ulps * epsilon(DType::f32) * row().scale);
+        } else {
+          expect_near(got[i], expected[i], row().ulps * epsilon(got[i].dtype()), row().scale);
+        }
       }
     }
   });
@@ -243,21 +260,31 @@ TEST_P(OpCheck, RecordedGradientsAreTheSame) {
   });
 }
 
-TEST_P(OpCheck, F32GradientsAreThoseOfF64) {
+TEST_P(OpCheck, NarrowGradientsAreThoseOfF64) {
   each_sample([&](const Sample& sample) {
-    const Tensors narrow = leaves(sample.inputs, DType::f32);
-    Tensors wide;
-    for (const Tensor& x : narrow) {
-      wide.push_back(floating(x) ? x.detach().to(DType::f64).requires_grad_() : x);
-    }
-    run_backward(sample.run(narrow), false, true);
-    run_backward(sample.run(wide), false, true);
-    for (size_t i = 0; i < narrow.size(); ++i) {
-      if (!floating(narrow[i]) || !wide[i].grad().defined()) continue;
-      SCOPED_TRACE("gradient " + std::to_string(i));
-      EXPECT_EQ(narrow[i].grad().dtype(), DType::f32);
-      expect_near(narrow[i].grad(), wide[i].grad(), row().gradient_ulps * epsilon(DType::f32),
-                  std::max(1.0, largest(wide[i].grad())));
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      if (dtype == DType::bf16 && row().f64_only) continue;
+      SCOPED_TRACE(name(dtype));
+      const Tensors narrow = leaves(sample.inputs, dtype);
+      Tensors wide;
+      for (const Tensor& x : narrow) {
+        wide.push_back(floating(x) ? x.detach().to(DType::f64).requires_grad_() : x);
+      }
+      run_backward(sample.run(narrow), false, dtype);
+      run_backward(sample.run(wide), false, dtype);
+      for (size_t i = 0; i < narrow.size(); ++i) {
+        if (!floating(narrow[i]) || !wide[i].grad().defined()) continue;
+        SCOPED_TRACE("gradient " + std::to_string(i));
+        const Tensor got = narrow[i].grad(), expected = wide[i].grad();
+        EXPECT_EQ(got.dtype(), dtype);
+        const double scale = std::max(1.0, largest(expected));
+        const double of_f32 = row().gradient_ulps * epsilon(DType::f32);
+        if (dtype == DType::bf16) {
+          expect_near_in_bf16(got, expected, row().bf16_gradient_roundings, scale, of_f32 * scale);
+        } else {
+          expect_near(got, expected, of_f32, scale);
+        }
+      }
     }
   });
 }
@@ -418,15 +445,17 @@ TEST_P(OpCheck, ChangedInputsAreNoticed) {
 TEST_P(OpCheck, ThreadsDoNotChangeBits) {
   if (!row().large) return;
   const Sample sample = row().large();
-  const Tensors x = leaves(sample.inputs, DType::f32);
-  numeric::expect_same_on_threads([&] {
-    Tensors all;
-    for (const Tensor& y : sample.run(x)) all.push_back(y.detach());
-    if (row().differentiable) {
-      for (const Tensor& dx : gradients(sample.run, x)) all.push_back(dx);
-    }
-    return all;
-  });
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Tensors x = leaves(sample.inputs, dtype);
+    numeric::expect_same_on_threads([&] {
+      Tensors all;
+      for (const Tensor& y : sample.run(x)) all.push_back(y.detach());
+      if (row().differentiable) {
+        for (const Tensor& dx : gradients(sample.run, x)) all.push_back(dx);
+      }
+      return all;
+    });
+  }
 }
 
 // The large sample too computes what it should, in f32.
