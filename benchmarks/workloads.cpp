@@ -1,6 +1,7 @@
 // adjoint's side of the comparison: the groups, rows, shapes, optimizers and warm-up of
 // peers/torch_peer.py, printed as name<TAB>metric<TAB>value<TAB>unit. Every figure is the median
 // over repeated timed blocks after a warm-up.
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inference_weights.h>
@@ -139,7 +140,14 @@ models::GptConfig config_of(int64_t vocab, int64_t block, int64_t layers, int64_
           .n_embd = width};
 }
 
-void gpt_train(const std::string& name, const models::GptConfig& config, int64_t batch) {
+// The loss of a step; `bf16`: under autocast, the weights in f32.
+Tensor loss_of(const models::Gpt& m, const Tensor& ids, const Tensor& targets, bool bf16) {
+  const Autocast guard(bf16);
+  return m.loss(ids, targets);
+}
+
+void gpt_train(const std::string& name, const models::GptConfig& config, int64_t batch,
+               bool bf16 = false) {
   manual_seed(0);
   const models::Gpt m(config);
   optim::AdamW optimizer(m.parameters(), {.lr = 3e-4, .weight_decay = 0.1});
@@ -149,7 +157,7 @@ void gpt_train(const std::string& name, const models::GptConfig& config, int64_t
   const double t = median_time(
       [&] {
         optimizer.zero_grad();
-        m.loss(ids, targets).backward();
+        loss_of(m, ids, targets, bf16).backward();
         optim::clip_grad_norm_(optimizer, 1.0);
         optimizer.step();
       },
@@ -162,11 +170,12 @@ void gpt_train(const std::string& name, const models::GptConfig& config, int64_t
 
 void gpt_char() { gpt_train("gpt_char", config_of(65, 64, 4, 4, 128), 12); }
 void gpt_10m() { gpt_train("gpt_10m", config_of(65, 256, 6, 6, 384), 4); }
+void gpt_10m_bf16() { gpt_train("gpt_10m_bf16", config_of(65, 256, 6, 6, 384), 4, true); }
 
 const models::GptConfig kGpt124m = config_of(50257, 1024, 12, 12, 768);
 
 // llm.c's default on a CPU: batch 4, 64 tokens.
-void gpt_124m() {
+void gpt_124m_train(const char* name, bool bf16) {
   manual_seed(0);
   const models::Gpt m(kGpt124m);
   optim::AdamW optimizer(m.parameters(), {.lr = 1e-4, .weight_decay = 0});
@@ -174,14 +183,17 @@ void gpt_124m() {
   const double t = median_time(
       [&] {
         optimizer.zero_grad();
-        m.loss(ids, targets).backward();
+        loss_of(m, ids, targets, bf16).backward();
         optimizer.step();
       },
       8, 3, 2);
-  out("gpt_124m", "train", 4 * 64 / t, "tok/s");
-  out("gpt_124m", "step", t * 1e3, "ms");
-  out("gpt_124m", "peak_rss", peak_rss_mib(), "MiB");
+  out(name, "train", 4 * 64 / t, "tok/s");
+  out(name, "step", t * 1e3, "ms");
+  out(name, "peak_rss", peak_rss_mib(), "MiB");
 }
+
+void gpt_124m() { gpt_124m_train("gpt_124m", false); }
+void gpt_124m_bf16() { gpt_124m_train("gpt_124m_bf16", true); }
 
 void gpt_124m_decode() {
   manual_seed(0);
@@ -304,8 +316,8 @@ constexpr Group kGroups[] = {{"gemm", &gemm},
                              {"gpt_char", &gpt_char},
                              {"gpt_10m", &gpt_10m},
                              {"gpt_124m", &gpt_124m},
-                             {"gpt_124m_bf16", nullptr},
-                             {"gpt_10m_bf16", nullptr},
+                             {"gpt_124m_bf16", &gpt_124m_bf16},
+                             {"gpt_10m_bf16", &gpt_10m_bf16},
                              {"gpt_124m_decode", &gpt_124m_decode},
                              {"gpt_124m_prompt", &gpt_124m_prompt},
                              {"ops", &ops},

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
@@ -62,7 +63,7 @@ struct ActivationBackward {
   const void* kept;  // act's argument; relu's result; not looked at for none
   const void* dy;
   void* dx;
-  void* sums;  // n, or nullptr
+  void* sums;  // n of what dy is computed in (f32 for bf16), or nullptr
 };
 
 struct GemmTable {
@@ -73,7 +74,7 @@ struct GemmTable {
   void (*f32_high)(const Exec& exec, const Gemm<float>& gemm);
   void (*f32_medium)(const Exec& exec, const Gemm<float>& gemm);
   void (*mixed)(const Exec& exec, const MixedGemm& gemm);
-  void (*activation_backward[2])(const Exec& exec, const ActivationBackward& work);  // f32, f64
+  void (*activation_backward[kFloatingPlaces])(const Exec& exec, const ActivationBackward& work);
 };
 
 }  // namespace adjoint::kernels

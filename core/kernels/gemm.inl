@@ -73,6 +73,7 @@ const GemmTable ADJOINT_TABLE = {
     .f32_high = product<float>,
     .f32_medium = product<float>,
     .mixed = mixed_product<product<float>>,
-    .activation_backward = {activation_backward<float>, activation_backward<double>}};
+    .activation_backward = {activation_backward<float>, activation_backward<double>,
+                            activation_backward<bfloat16>}};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

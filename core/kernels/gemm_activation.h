@@ -15,8 +15,8 @@ constexpr int64_t kSumRows = 64, kSumColumns = 2048;
 // kRows rows from `at`, columns [0, n): written to dx, and their sums (+ sums unless `first`).
 template <class T, class F, int kRows>
 ADJOINT_INLINE void sweep_rows(const ActivationBackward& w, int64_t at, int64_t n, bool first,
-                               T* sums) {
-  using V = Vec<T>;
+                               Computed<T>* sums) {
+  using V = Register<T>;
   constexpr bool kDerives = !__is_same(F, Unchanged);
   const T* const kept = kDerives ? static_cast<const T*>(w.kept) + at : nullptr;
   const T* const dy = static_cast<const T*>(w.dy) + at;
@@ -47,7 +47,7 @@ ADJOINT_INLINE void sweep_rows(const ActivationBackward& w, int64_t at, int64_t 
 // Rows [row, row + count) of columns [column, column + n).
 template <class T, class F>
 void sweep_block(const ActivationBackward& w, int64_t row, int64_t count, int64_t column, int64_t n,
-                 T* sums) {
+                 Computed<T>* sums) {
   int64_t r = 0;
   for (; r + 4 <= count; r += 4) {
     sweep_rows<T, F, 4>(w, (row + r) * w.n + column, n, r == 0, sums);
@@ -57,16 +57,17 @@ void sweep_block(const ActivationBackward& w, int64_t row, int64_t count, int64_
 
 template <class T, class F>
 void sweep(const Exec& exec, const ActivationBackward& w) {
+  using A = Computed<T>;
   if (w.n <= 0) return;
-  T* const sums = static_cast<T*>(w.sums);
+  A* const sums = static_cast<A*>(w.sums);
   const int64_t blocks = ceil_div(w.rows, kSumRows), strips = ceil_div(w.n, kSumColumns);
   if (blocks == 0) {
     for (int64_t j = 0; sums != nullptr && j < w.n; ++j) sums[j] = 0;
     return;
   }
-  T* partial = sums;
+  A* partial = sums;
   if (sums != nullptr && blocks > 1) {
-    partial = static_cast<T*>(exec.acquire(static_cast<size_t>(blocks * w.n) * sizeof(T)));
+    partial = static_cast<A*>(exec.acquire(static_cast<size_t>(blocks * w.n) * sizeof(A)));
   }
   const int64_t columns = min_of(w.n, kSumColumns);
   const int64_t group = max_of(1, kGrain / (kSumRows * columns));  // narrow blocks together
@@ -86,9 +87,9 @@ void sweep(const Exec& exec, const ActivationBackward& w) {
     for (int64_t step = 1; step < blocks; step *= 2) {
       const bool last = 2 * step >= blocks;
       for (int64_t block = 0; block + step < blocks; block += 2 * step) {
-        T* const to = partial + block * w.n + column;
-        const T* const from = to + step * w.n;
-        for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) {
+        A* const to = partial + block * w.n + column;
+        const A* const from = to + step * w.n;
+        for_vectors<Vec<A>::size>(n, [&](int64_t j, int lanes) {
           store(load(to + j, lanes) + load(from + j, lanes), (last ? sums + column : to) + j,
                 lanes);
         });

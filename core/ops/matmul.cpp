@@ -16,6 +16,15 @@ void check_dtype(const Op& op, DType dtype) {
                        "; expected a floating dtype; cast with to()");
 }
 
+// Whether a product of this dtype reads x as it is: those of bf16 round f32 where they pack it.
+bool reads(DType dtype, const Tensor& x) {
+  return x.dtype() == dtype || (dtype == DType::bf16 && x.dtype() == DType::f32);
+}
+
+Tensor readable(DType dtype, const Tensor& x) {
+  return !x.defined() || reads(dtype, x) ? x : to(x, dtype);
+}
+
 Shape product_shape(const Op& op, const Tensor& a, const Tensor& b) {
   const int ra = a.dim(), rb = b.dim();
   op.check(a.shape()[ra - 1] == b.shape()[rb - 2], "shapes ", a.shape(), " and ", b.shape(),
@@ -28,33 +37,39 @@ Shape product_shape(const Op& op, const Tensor& a, const Tensor& b) {
   return shape;
 }
 
-// a b into the buffer that the engine offers for this gradient, or into a new tensor of `shape`;
-// what broadcasting had repeated is summed on the way.
-Tensor gradient(const Backward& g, int input, const Shape& shape, const Tensor& a,
-                const Tensor& b) {
+// What a gradient is like.
+struct Like {
+  explicit Like(const Tensor& x) : shape(x.shape()), dtype(x.dtype()) {}
+  Shape shape;
+  DType dtype;
+};
+
+// a b into the buffer that the engine offers for this gradient, or into a new tensor; what
+// broadcasting had repeated is summed on the way.
+Tensor gradient(const Backward& g, int input, const Like& like, const Tensor& a, const Tensor& b) {
   const Tensor into = g.into(input);
-  Tensor dx = into.defined() ? into : make_empty("matmul", shape, a.dtype());
+  Tensor dx = into.defined() ? into : make_empty("matmul", like.shape, like.dtype);
   contract(dx, a, b, {.accumulate = into.defined()});
   return dx;
 }
 
 // Y = A B;   dA = dY B^T, dB = A^T dY
-Tensor product(const Op& op, const Tensor& a, const Tensor& b) {
-  Tensor y = make_empty(op.name(), product_shape(op, a, b), a.dtype());
+Tensor product(const Op& op, const Tensor& a, const Tensor& b, DType dtype) {
+  Tensor y = make_empty(op.name(), product_shape(op, a, b), dtype);
   contract(y, a, b);
   return op.differentiable(
       y,
-      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b), a_shape = a.shape(),
-       b_shape = b.shape(), precision = float32_matmul_precision()](const Backward& g) -> Grads {
+      [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b), like_a = Like(a),
+       like_b = Like(b), precision = float32_matmul_precision()](const Backward& g) -> Grads {
         const PrecisionGuard guard(precision);
         const Tensor& dy = g.dy(0);
         Tensor da, db;
         if (grad_enabled()) {
-          if (g.needs(0)) da = matmul(dy, transpose(*b, -2, -1));
-          if (g.needs(1)) db = matmul(transpose(*a, -2, -1), dy);
+          if (g.needs(0)) da = matmul(dy, transpose(to(*b, dy.dtype()), -2, -1));
+          if (g.needs(1)) db = matmul(transpose(to(*a, dy.dtype()), -2, -1), dy);
         } else {
-          if (g.needs(0)) da = gradient(g, 0, a_shape, dy, transposed(*b));
-          if (g.needs(1)) db = gradient(g, 1, b_shape, transposed(*a), dy);
+          if (g.needs(0)) da = gradient(g, 0, like_a, dy, transposed(*b));
+          if (g.needs(1)) db = gradient(g, 1, like_b, transposed(*a), dy);
         }
         return {da, db};
       });
@@ -73,7 +88,7 @@ Tensor as_rows(const Tensor& x) {
   return make_view(clone(x), {rows, in}, {in, 1}, 0);
 }
 
-// The dtype of a linear function of these.
+// The dtype of a linear function of these, as autocast has it.
 DType check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   op.check(weight.dim() == 2, "weight of shape ", weight.shape(), "; expected (out, in)");
   op.check(x.dim() >= 1 && x.shape().back() == weight.shape()[1], "input of shape ", x.shape(),
@@ -84,18 +99,17 @@ DType check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Te
   DType dtype = promote(x.dtype(), weight.dtype());
   if (bias.defined()) dtype = promote(dtype, bias.dtype());
   check_dtype(op, dtype);
-  return dtype;
+  return op.computes_in(dtype, Casts::product);
 }
 
-bool all_of(DType dtype, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return x.dtype() == dtype && weight.dtype() == dtype &&
-         (!bias.defined() || bias.dtype() == dtype);
+bool all_read(DType dtype, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return reads(dtype, x) && reads(dtype, weight) && (!bias.defined() || reads(dtype, bias));
 }
 
 // y = act(x w^T + bias), the activation's argument to `kept` where that is defined.
 void linear_to(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias,
                kernels::Activation activation, const Tensor& kept = {}) {
-  const bool packs = wants_packed(weight);
+  const bool packs = y.dtype() == weight.dtype() && wants_packed(weight);
   const NoGrad guard;
   const Tensor b = bias.defined() ? contiguous(bias) : bias;
   if (!packs) {
@@ -120,20 +134,21 @@ Shape linear_shape(const Tensor& x, const Tensor& weight) {
 // x w^T + bias: not differentiable again.
 std::pair<Tensor, Tensor> linear_gradients(const Backward& g, const Tensor& dp,
                                            const SavedTensor& x, const SavedTensor& weight,
-                                           const Shape& x_shape, const Shape& w_shape) {
+                                           const Like& like_x, const Like& like_w) {
   Tensor dx, dw;
   const Tensor rows = as_rows(dp);
   if (g.needs(0)) {
     const Tensor into = g.into(0);
-    dx = into.defined() ? into : make_empty("linear", x_shape, dp.dtype());
+    dx = into.defined() ? into : make_empty("linear", like_x.shape, like_x.dtype);
     contract(as_rows(dx), rows, *weight, {.accumulate = into.defined()});
   }
-  if (g.needs(1)) dw = gradient(g, 1, w_shape, transposed(rows), as_rows(*x));
+  if (g.needs(1)) dw = gradient(g, 1, like_w, transposed(rows), as_rows(*x));
   return {std::move(dx), std::move(dw)};
 }
 
 // dx = dy act'(.) and, where `sums` is defined, its sums over the rows: one sweep. dx may be dy,
-// and is not written without an activation. REQUIRES: all contiguous.
+// and is not written without an activation. REQUIRES: all contiguous; sums of what dy is computed
+// in.
 void sweep(kernels::Activation activation, const Tensor& kept, const Tensor& dy, const Tensor& dx,
            const Tensor& sums) {
   const int64_t n = dy.shape().back();
@@ -163,9 +178,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Op op("matmul", {a, b});
   op.check(a.dim() >= 1 && b.dim() >= 1, "shapes ", a.shape(), " and ", b.shape(),
            "; expected one dimension or more");
-  const DType dtype = promote(a.dtype(), b.dtype());
+  const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
   check_dtype(op, dtype);
-  if (a.dtype() != b.dtype()) return matmul(to(a, dtype), to(b, dtype));
+  if (!reads(dtype, a) || !reads(dtype, b)) return matmul(readable(dtype, a), readable(dtype, b));
   // A vector is a row on the left and a column on the right.
   if (a.dim() == 1 && b.dim() == 1) {
     op.check(a.shape() == b.shape(), "vectors of shapes ", a.shape(), " and ", b.shape(),
@@ -174,32 +189,32 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   }
   if (a.dim() == 1) return squeeze(matmul(unsqueeze(a, 0), b), -2);
   if (b.dim() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
-  return product(op, a, b);
+  return product(op, a, b, dtype);
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
   const Op op("bmm", {a, b});
   op.check(a.dim() == 3 && b.dim() == 3 && a.shape()[0] == b.shape()[0], "shapes ", a.shape(),
            " and ", b.shape(), "; expected (b, m, k) and (b, k, n)");
-  const DType dtype = promote(a.dtype(), b.dtype());
+  const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
   check_dtype(op, dtype);
-  if (a.dtype() != b.dtype()) return bmm(to(a, dtype), to(b, dtype));
-  return product(op, a, b);
+  if (!reads(dtype, a) || !reads(dtype, b)) return bmm(readable(dtype, a), readable(dtype, b));
+  return product(op, a, b, dtype);
 }
 
 // y = x w^T + bias;   dx = dy w, dw = dy^T x, dbias = sum of dy over all but the last dimension
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Op op("linear", {x, weight, optional_input(bias)});
   const DType dtype = check_linear(op, x, weight, bias);
-  if (!all_of(dtype, x, weight, bias)) {
-    return linear(to(x, dtype), to(weight, dtype), bias.defined() ? to(bias, dtype) : bias);
+  if (!all_read(dtype, x, weight, bias)) {
+    return linear(readable(dtype, x), readable(dtype, weight), readable(dtype, bias));
   }
   Tensor y = make_empty("linear", linear_shape(x, weight), dtype);
   linear_to(y, x, weight, bias, kernels::Activation::none);
   return op.differentiable(
       y,
-      [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight),
-       x_shape = x.shape(), w_shape = weight.shape(), has_bias = bias.defined(),
+      [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight), like_x = Like(x),
+       like_w = Like(weight), has_bias = bias.defined(),
        precision = float32_matmul_precision()](const Backward& g) -> Grads {
         const PrecisionGuard guard(precision);
         const Tensor& dy = g.dy(0);
@@ -207,21 +222,21 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
         if (!grad_enabled()) {
           Tensor db;
           if (wants_bias && dy.is_contiguous()) {
-            db = make_empty("linear", {w_shape[0]}, dy.dtype());
+            db = make_empty("linear", {like_w.shape[0]}, computed_in(dy.dtype()));
             sweep(kernels::Activation::none, {}, dy, dy, db);
           } else if (wants_bias) {
-            db = sum_to_size(dy, {w_shape[0]});
+            db = sum_to_size(dy, {like_w.shape[0]});
           }
-          auto [dx, dw] = linear_gradients(g, dy, x, weight, x_shape, w_shape);
+          auto [dx, dw] = linear_gradients(g, dy, x, weight, like_x, like_w);
           return {std::move(dx), std::move(dw), std::move(db)};
         }
         Tensor dx, dw, db;
-        if (wants_bias) db = sum_to_size(dy, {w_shape[0]});
-        if (g.needs(0)) dx = matmul(dy, *weight);
+        if (wants_bias) db = sum_to_size(dy, {like_w.shape[0]});
+        if (g.needs(0)) dx = matmul(dy, to(*weight, dy.dtype()));
         if (g.needs(1)) {
-          const int64_t rows = Shape(x_shape.span().first(x_shape.rank() - 1)).numel();
-          dw = matmul(transpose(reshape(dy, {rows, w_shape[0]}), 0, 1),
-                      reshape(*x, {rows, w_shape[1]}));
+          const Shape lead(like_x.shape.span().first(like_x.shape.rank() - 1));
+          dw = matmul(transpose(reshape(dy, {lead.numel(), like_w.shape[0]}), 0, 1),
+                      reshape(to(*x, dy.dtype()), {lead.numel(), like_w.shape[1]}));
         }
         return {dx, dw, db};
       });
@@ -249,9 +264,9 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
   const Op op("linear_activation", {x, weight, optional_input(bias)},
               {{"activation", name(activation)}});
   const DType dtype = check_linear(op, x, weight, bias);
-  if (!all_of(dtype, x, weight, bias)) {
-    return linear_activation(to(x, dtype), to(weight, dtype),
-                             bias.defined() ? to(bias, dtype) : bias, activation);
+  if (!all_read(dtype, x, weight, bias)) {
+    return linear_activation(readable(dtype, x), readable(dtype, weight), readable(dtype, bias),
+                             activation);
   }
   const Shape shape = linear_shape(x, weight);
   Tensor y = make_empty(op.name(), shape, dtype);
@@ -267,7 +282,10 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
         const Tensor x0 = *x, w0 = *weight;
         if (grad_enabled()) {
           const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-            return {composed::linear_activation(in[0], in[1], in[2], activation)};
+            const DType narrow = g.dy(0).dtype();
+            return {composed::linear_activation(to(in[0], narrow), to(in[1], narrow),
+                                                has_bias ? to(in[2], narrow) : Tensor(),
+                                                activation)};
           };
           const std::vector<Tensor> d =
               vjp(definition, {x0, w0, has_bias ? *bias : Tensor()}, {g.dy(0)}).second;
@@ -276,9 +294,10 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
         const Tensor dy = packed(g.take_dy(0));
         const Tensor dp = make_over("backward", dy, dy.shape(), dy.dtype());
         Tensor db;
-        if (has_bias && g.needs(2)) db = make_empty("backward", {w0.shape()[0]}, dy.dtype());
+        if (has_bias && g.needs(2))
+          db = make_empty("backward", {w0.shape()[0]}, computed_in(dy.dtype()));
         sweep(in_kernels(activation), *kept, dy, dp, db);
-        auto [dx, dw] = linear_gradients(g, dp, x, weight, x0.shape(), w0.shape());
+        auto [dx, dw] = linear_gradients(g, dp, x, weight, Like(x0), Like(w0));
         return {std::move(dx), std::move(dw), std::move(db)};
       });
 }

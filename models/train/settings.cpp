@@ -47,6 +47,8 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 0});
   table.add("dropout", &s.dropout, "X", "chance of zeroing an activation",
             {.least = 0, .most = 0.95});
+  table.add("autocast", &s.autocast, std::vector<std::string>{"none", "bf16"},
+            "bf16: products in bf16, of weights in f32; for processors that multiply bf16");
 
   table.section("Reports");
   table.add("eval-every", &s.eval_every, "N",
@@ -99,17 +101,20 @@ models::TrainerOptions trainer_options(const TrainSettings& s) {
 }
 
 Json identity_of(const TrainSettings& s) {
-  return Json::object({{"seed", s.seed},
-                       {"steps", s.steps},
-                       {"batch-size", s.batch_size},
-                       {"seq-len", s.seq_len},
-                       {"lr", s.lr},
-                       {"min-lr", s.min_lr},
-                       {"warmup", s.warmup},
-                       {"weight-decay", s.weight_decay},
-                       {"beta1", s.beta1},
-                       {"beta2", s.beta2},
-                       {"grad-clip", s.grad_clip}});
+  Json identity = Json::object({{"seed", s.seed},
+                                {"steps", s.steps},
+                                {"batch-size", s.batch_size},
+                                {"seq-len", s.seq_len},
+                                {"lr", s.lr},
+                                {"min-lr", s.min_lr},
+                                {"warmup", s.warmup},
+                                {"weight-decay", s.weight_decay},
+                                {"beta1", s.beta1},
+                                {"beta2", s.beta2},
+                                {"grad-clip", s.grad_clip}});
+  if (s.autocast != "none")
+    identity["autocast"] = s.autocast;  // runs without it have no such entry
+  return identity;
 }
 
 namespace {

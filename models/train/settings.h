@@ -34,6 +34,7 @@ struct TrainSettings {
   double beta2 = 0.99;
   double grad_clip = 1.0;
   double dropout = 0.0;
+  std::string autocast = "none";
   int64_t seed = 1337;
   int64_t threads = 0;
   double max_time = 0;

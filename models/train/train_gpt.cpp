@@ -1,4 +1,5 @@
 // train_gpt: trains a GPT on text, from its characters.
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/parallel.h>
 #include <adjoint/models/checkpoint.h>
@@ -308,6 +309,7 @@ int train(const OptionTable& table, GptSettings& s, const std::vector<std::strin
     }
   };
   const std::string command = resume_command(program, arguments, table, s.out);
+  const Autocast autocast(s.autocast == "bf16");
   return report_end(trainer.run(events), s, trainer, command, progress);
 }
 

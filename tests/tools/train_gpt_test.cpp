@@ -53,6 +53,7 @@ TEST_F(TrainGpt, HelpAndVersion) {
                              "--lr X",
                              "--warmup N",
                              "--dropout X",
+                             "--autocast none|bf16",
                              "--grad-clip X",
                              "--seed N",
                              "--threads N",

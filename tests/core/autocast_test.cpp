@@ -1,0 +1,128 @@
+// Automatic mixed precision: which dtype each operator computes in, and what backward makes of it.
+#include <adjoint/core/autocast.h>
+
+#include <thread>
+
+#include "tests/core/numeric.h"
+
+namespace adjoint {
+namespace {
+
+using numeric::expect_same_bits;
+using numeric::random;
+
+Tensor f32(const Shape& shape, uint64_t seed) { return random(shape, seed, DType::f32); }
+Tensor rounded_once(const Tensor& x) { return x.to(DType::bf16).to(DType::f32); }
+
+TEST(Autocast, LastsAsLongAsItsGuardOnItsThread) {
+  EXPECT_FALSE(autocast_enabled());
+  {
+    const Autocast on(DType::bf16);
+    EXPECT_TRUE(autocast_enabled());
+    {
+      const Autocast off(false);
+      EXPECT_FALSE(autocast_enabled());
+      EXPECT_EQ(matmul(f32({2, 2}, 1), f32({2, 2}, 2)).dtype(), DType::f32);
+    }
+    EXPECT_TRUE(autocast_enabled());
+    std::thread([] { EXPECT_FALSE(autocast_enabled()); }).join();
+    EXPECT_EQ(numeric::message_of<ConfigError>([] { const Autocast wrong(DType::f64); }),
+              "autocast: dtype f64; expected bf16");
+    EXPECT_TRUE(autocast_enabled());
+  }
+  EXPECT_FALSE(autocast_enabled());
+}
+
+// As PyTorch's torch.autocast("cpu", torch.bfloat16).
+TEST(Autocast, ResultsHavePyTorchsDtypes) {
+  const Autocast guard(DType::bf16);
+  const Tensor x = f32({4, 8}, 1), w = f32({8, 8}, 2), b = x.to(DType::bf16);
+  const Tensor d = x.to(DType::f64), targets = zeros({4}, DType::i64);
+  EXPECT_EQ(matmul(x, w).dtype(), DType::bf16);
+  EXPECT_EQ(matmul(x, select(w, 0, 0)).dtype(), DType::bf16);
+  EXPECT_EQ(matmul(d, w.to(DType::f64)).dtype(), DType::f64);
+  EXPECT_EQ(bmm(unsqueeze(x, 0), unsqueeze(w, 0)).dtype(), DType::bf16);
+  EXPECT_EQ(linear(x, w, select(w, 0, 0)).dtype(), DType::bf16);
+  EXPECT_EQ(linear_activation(x, w, select(w, 0, 0), Activation::gelu).dtype(), DType::bf16);
+  const Tensor q = f32({2, 4, 8}, 3);
+  EXPECT_EQ(scaled_dot_product_attention(q, q, q).dtype(), DType::bf16);
+  EXPECT_EQ(softmax(b, -1).dtype(), DType::bf16);
+  EXPECT_EQ(softmax(x, -1).dtype(), DType::f32);
+  EXPECT_EQ(layer_norm(b, {8}, select(w, 0, 0), select(w, 0, 1)).dtype(), DType::bf16);
+  EXPECT_EQ(layer_norm(x, {8}, select(w, 0, 0)).dtype(), DType::f32);
+  EXPECT_EQ(cross_entropy(b, targets).dtype(), DType::f32);
+  EXPECT_EQ(cross_entropy(d, targets).dtype(), DType::f64);
+  EXPECT_EQ(mse_loss(b, b).dtype(), DType::f32);
+  EXPECT_EQ(mse_loss(b, x).dtype(), DType::f32);
+  EXPECT_EQ(linear_cross_entropy(x, w, targets).dtype(), DType::f32);
+  EXPECT_EQ(linear_cross_entropy(b, w, targets).dtype(), DType::f32);
+  EXPECT_EQ((b + x).dtype(), DType::f32);
+  EXPECT_EQ(gelu(b).dtype(), DType::bf16);
+  EXPECT_EQ(gelu(x).dtype(), DType::f32);
+  EXPECT_EQ(sum(b).dtype(), DType::bf16);
+  EXPECT_EQ(embedding(targets, w).dtype(), DType::f32);
+}
+
+// A product of f32 under autocast is that of its operands rounded to bf16, rounded.
+TEST(Autocast, ProductsRoundTheirOperandsAndTheirResult) {
+  const Tensor x = f32({33, 65}, 1).requires_grad_(), w = f32({17, 65}, 2).requires_grad_();
+  const Tensor bias = f32({17}, 3).requires_grad_();
+  const Tensor y = [&] {
+    const Autocast guard(DType::bf16);
+    return linear(x, w, bias);
+  }();
+  const Tensor x0 = rounded_once(x.detach()).requires_grad_();
+  const Tensor w0 = rounded_once(w.detach()).requires_grad_();
+  const Tensor bias0 = bias.detach().requires_grad_();
+  const Tensor exact = linear(x0, w0, bias0);
+  // Sums of f32 in another order may round to the other neighbour: two roundings of 2^-8.
+  numeric::expect_close(y, exact, 0x1p-7);
+  EXPECT_STREQ(y.grad_fn_name(), "linear");
+  const Tensor dy = f32({33, 17}, 4).to(DType::bf16);
+  {
+    const Autocast guard(DType::bf16);  // backward ignores it
+    y.backward({.gradient = dy});
+  }
+  exact.backward({.gradient = dy.to(DType::f32)});
+  // The gradients of f32 are of f32, and never rounded to bf16.
+  for (const auto& [got, expected] : {std::pair{x, x0}, {w, w0}, {bias, bias0}}) {
+    EXPECT_EQ(got.grad().dtype(), DType::f32);
+    numeric::expect_close(got.grad(), expected.grad(), 64 * epsilon(DType::f32));
+  }
+}
+
+TEST(Autocast, RecordedGradientsUseTheRoundedOperands) {
+  const Tensor a = f32({3, 5}, 1).requires_grad_(), b = f32({5, 4}, 2).requires_grad_();
+  const auto gradient_of_a = [&](bool create_graph) {
+    a.zero_grad();
+    const Tensor y = [&] {
+      const Autocast guard(DType::bf16);
+      return matmul(a, b);
+    }();
+    y.backward({.gradient = ones({3, 4}, DType::bf16), .create_graph = create_graph});
+    const Tensor result = a.grad().detach();
+    a.zero_grad();
+    b.zero_grad();
+    return result;
+  };
+  numeric::expect_close(gradient_of_a(true), gradient_of_a(false), 0x1p-8);
+}
+
+TEST(Autocast, ThreadsDoNotChangeBits) {
+  const Tensor x = f32({301, 257}, 1).requires_grad_(), w = f32({129, 257}, 2).requires_grad_();
+  const Tensor dy = f32({301, 129}, 3).to(DType::bf16);
+  numeric::expect_same_on_threads([&] {
+    const Tensor y = [&] {
+      const Autocast guard(DType::bf16);
+      return linear_activation(x, w, {}, Activation::gelu_tanh);
+    }();
+    y.backward({.gradient = dy});
+    std::vector<Tensor> all = {y.detach(), x.grad(), w.grad()};
+    x.zero_grad();
+    w.zero_grad();
+    return all;
+  });
+}
+
+}  // namespace
+}  // namespace adjoint
