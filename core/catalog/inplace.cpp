@@ -59,7 +59,7 @@ Row arithmetic_row(const std::string& name, const std::string& functional,
                                f(arange(2), ones({2}));
                                return 0;
                              },
-                             {name + ": ", "i64", "floating", functional}));
+                             {name + ": ", "i64", "expected a ", functional}));
   row.large = [=] {
     return Sample{"(257, 1031), (1031)", {input({257, 1031}, 8), input({1031}, 9)}, run, expected};
   };

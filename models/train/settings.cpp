@@ -112,8 +112,7 @@ Json identity_of(const TrainSettings& s) {
                                 {"beta1", s.beta1},
                                 {"beta2", s.beta2},
                                 {"grad-clip", s.grad_clip}});
-  if (s.autocast != "none")
-    identity["autocast"] = s.autocast;  // runs without it have no such entry
+  if (s.autocast != "none") identity["autocast"] = s.autocast;  // older runs have no such entry
   return identity;
 }
 
