@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kUnpackedColumns = 256;
 
 // Up to how many rows or columns each thread packs for itself.
-constexpr int64_t kPrivate = 256;
+constexpr int64_t kPrivate = 512;
 
 // Few rows, or little work: packing A would cost more than it saves. So too where a batch keeps
 // the threads busy, up to sizes that stay in the second cache.

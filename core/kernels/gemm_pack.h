@@ -85,33 +85,50 @@ ADJOINT_INLINE void load_transposed(const float* src, int64_t row, int rows, Vec
 #endif
 
 // dst[k * width + r] = src[r * r_stride + k * k_stride] for r < count and k < kc, and 0 for
-// count <= r < width.
+// count <= r < width. Rows of whole registers go without masks, which cost as much again.
 template <class T>
 void pack(const T* src, int64_t r_stride, int64_t k_stride, int count, int width, int64_t kc,
           T* dst) {
   using V = Vec<T>;
   constexpr int size = V::size;
   const auto clip = [](int n) { return n < 0 ? 0 : n < size ? n : size; };
+  const bool whole = count == width && width % size == 0;
   int64_t k = 0;
   if (r_stride == 1) {
     for (; k < kc; ++k) {
+      const T* const from = src + k * k_stride;
+      T* const to = dst + k * width;
       for (int r = 0; r < width; r += size) {
-        __builtin_prefetch(src + (k + 16) * k_stride + r);
-        V::load_n(src + k * k_stride + r, clip(count - r))
-            .store_n(dst + k * width + r, clip(width - r));
+        __builtin_prefetch(from + 16 * k_stride + r);
+        if (whole) {
+          V::load(from + r).store(to + r);
+        } else {
+          V::load_n(from + r, clip(count - r)).store_n(to + r, clip(width - r));
+        }
       }
     }
     return;
   }
-  if (k_stride == 1) {
+  // Squares. The neighbouring part comes next: its rows are streams that no hardware has seen yet.
+  const auto ask_for_next = [&](int r, int rows) __attribute__((always_inline)) {
+    for (int i = 0; i < rows; ++i) __builtin_prefetch(src + (r + i + width) * r_stride + k);
+  };
+  if (k_stride == 1 && whole) {
     for (; k + size <= kc; k += size) {
       for (int r = 0; r < width; r += size) {
         V square[size];
-        const T* const corner = src + r * r_stride + k;
-        // The neighbouring part comes next: its rows are streams that no hardware has seen yet.
-        for (int i = 0; i < clip(width - r); ++i)
-          __builtin_prefetch(corner + (i + width) * r_stride);
-        load_transposed(corner, r_stride, clip(count - r), square);
+        ask_for_next(r, size);
+        load_transposed(src + r * r_stride + k, r_stride, size, square);
+#pragma GCC unroll 16
+        for (int i = 0; i < size; ++i) square[i].store(dst + (k + i) * width + r);
+      }
+    }
+  } else if (k_stride == 1) {
+    for (; k + size <= kc; k += size) {
+      for (int r = 0; r < width; r += size) {
+        V square[size];
+        ask_for_next(r, clip(width - r));
+        load_transposed(src + r * r_stride + k, r_stride, clip(count - r), square);
 #pragma GCC unroll 16
         for (int i = 0; i < size; ++i) {
           square[i].store_n(dst + (k + i) * width + r, clip(width - r));

@@ -173,9 +173,9 @@ void choose_grid(const Exec& exec, Private<T>& s) {
     const int64_t columns = tasks / rows;
     if (rows > s.a.units || columns > s.b.units) continue;
     const int64_t panels = ceil_div(s.a.units, rows), slivers = ceil_div(s.b.units, columns);
-    // In turns of the multipliers, for each element of the sum: a tile has kMr by kNv of them, and
-    // an element takes about one to be packed.
-    const int64_t cost = panels * slivers * kMr * kNv + panels * kMr + slivers * kNr<T>;
+    // In turns of the multipliers, for each element of the sum: a tile has kMr by kNv of them, an
+    // element of B takes about one to be packed, and one of A, whose rows are turned, two.
+    const int64_t cost = panels * slivers * kMr * kNv + 2 * panels * kMr + slivers * kNr<T>;
     if (least >= 0 && cost >= least) continue;
     least = cost;
     s.row_parts = rows;
