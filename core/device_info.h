@@ -12,7 +12,7 @@ int available_processors();
 // The second-level cache of one core, in bytes; 512 KiB where the system does not tell.
 int64_t l2_cache_bytes();
 
-// The instruction set that the kernels use: "scalar", "avx2", "avx512".
+// The instruction set that the kernels use: "scalar", "avx2", "avx512", "amx", "neon".
 std::string instruction_set();
 
 // "0.1.0".

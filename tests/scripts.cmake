@@ -66,7 +66,7 @@ endif()
 
 # The core on the instruction sets that this machine has but would not choose.
 if(TARGET test_core)
-  foreach(isa scalar neon avx2 avx512)
+  foreach(isa scalar neon avx2 avx512 amx)
     add_test(NAME core_on_${isa} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/tools/on_isa ${isa}
                                          $<TARGET_FILE:test_core> --gtest_brief=1)
     set_tests_properties(core_on_${isa} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)

@@ -6,6 +6,7 @@
 
 #include <adjoint/core/error.h>
 #include "core/kernels/kernels.h"
+#include "core/kernels/tile_permission.h"
 
 namespace adjoint::kernels {
 
@@ -20,6 +21,9 @@ ADJOINT_KERNEL_FAMILIES(ADJOINT_DECLARE)
 }
 namespace avx512 {
 ADJOINT_KERNEL_FAMILIES(ADJOINT_DECLARE)
+}
+namespace amx {
+extern const GemmTable gemm_table;
 }
 #elif defined(__aarch64__)
 namespace neon {
@@ -46,7 +50,7 @@ void merge(Table& table, const Table& child) {
   std::memcpy(&table, mine, sizeof(Table));
 }
 
-constexpr int kMaxIsas = 3;
+constexpr int kMaxIsas = 4;
 
 // What this machine can run, each table merged over the one before it.
 struct Isas {
@@ -78,6 +82,10 @@ struct Isas {
     ADJOINT_KERNEL_FAMILIES(ADJOINT_MERGE)
 #undef ADJOINT_MERGE
     names[count++] = "avx512";
+    if (!has_amx() || !permit_tiles()) return;
+    tables[count] = tables[count - 1];
+    merge(tables[count].gemm, amx::gemm_table);
+    names[count++] = "amx";
 #elif defined(__aarch64__)
     // Every processor of the architecture has it.
     tables[count] = tables[count - 1];
@@ -89,11 +97,25 @@ struct Isas {
   }
 
 #if defined(__x86_64__)
-  // clang 14's __builtin_cpu_supports does not know f16c: leaf 1, ECX bit 29.
-  static bool has_f16c() {
-    unsigned eax = 1, ebx = 0, ecx = 0, edx = 0;
-    __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return (ecx >> 29 & 1) != 0;
+  struct Leaf {
+    unsigned eax, ebx, ecx, edx;
+  };
+  static Leaf cpuid(unsigned leaf) {
+    Leaf r{leaf, 0, 0, 0};
+    __asm__("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
+    return r;
+  }
+  // clang 14's __builtin_cpu_supports knows neither f16c nor amx.
+  static bool has_f16c() { return (cpuid(1).ecx >> 29 & 1) != 0; }
+  // amx-tile and amx-bf16, and a system that saves the tiles' configuration and data: bits 17 and
+  // 18 of XCR0, which may be read where bit 27 of leaf 1 says so.
+  static bool has_amx() {
+    if (cpuid(0).eax < 7 || (cpuid(1).ecx >> 27 & 1) == 0) return false;
+    constexpr unsigned kTileAndBf16 = 1U << 24 | 1U << 22, kTileState = 3U << 17;
+    if ((cpuid(7).edx & kTileAndBf16) != kTileAndBf16) return false;
+    unsigned low = 0, high = 0;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & kTileState) == kTileState;
   }
 #endif
 

@@ -2,6 +2,7 @@
 // kernel sources only.
 #pragma once
 
+#include "core/kernels/batch.h"
 #include "core/kernels/common.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/narrow.h"
@@ -30,16 +31,6 @@ ADJOINT_INLINE float element(const MixedMatrix& x, int64_t at) {
   float y;
   __builtin_memcpy(&y, &bits, sizeof y);
   return y;
-}
-
-// Where item `index` of the batch begins.
-ADJOINT_INLINE int64_t batch_offset(const int64_t* batch, const int64_t* strides, int64_t index) {
-  int64_t at = 0;
-  for (int d = 2; d >= 0; --d) {
-    at += index % batch[d] * strides[d];
-    index /= batch[d];
-  }
-  return at;
 }
 
 // One row, which lies evenly.

@@ -51,7 +51,7 @@ struct KernelTable {
 // The reference stays valid for ever; safe from any thread.
 const KernelTable& kernels();
 
-// "scalar", "avx2" or "avx512": the instruction set of kernels().
+// "scalar", "avx2", "avx512", "amx" or "neon": the instruction set of kernels().
 const char* isa_name();
 
 // The instruction sets that this machine can run, simplest first, and how many there are.

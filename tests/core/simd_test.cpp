@@ -32,6 +32,7 @@ std::vector<Isa> isas() {
 #if defined(__x86_64__)
     if (name == "avx2") probe = &avx2::simd_probe_table;
     if (name == "avx512") probe = &avx512::simd_probe_table;
+    if (name == "amx") continue;  // its vectors are AVX-512's
 #elif defined(__aarch64__)
     if (name == "neon") probe = &neon::simd_probe_table;
 #endif
@@ -447,7 +448,7 @@ TEST(Dispatch, NamesTablesAndErrors) {
   const char* const foreign = "avx2";
   ASSERT_EQ(count, 2);  // every processor has it
 #else
-  const char* const known[] = {"scalar", "avx2", "avx512"};
+  const char* const known[] = {"scalar", "avx2", "avx512", "amx"};
   const char* const foreign = "neon";
 #endif
   std::string choices = "scalar";
