@@ -1,5 +1,6 @@
-// Matrix products in f32: squares, and the shapes of a small GPT (768 tokens, width 128).
-// ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
+// Matrix products: squares, and the shapes of a small GPT (768 tokens, width 128), in f32; where
+// the instruction set has other means for them, at the precisions `high` and `medium` too; squares
+// of bf16. ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/parallel.h>
 #include <benchmark/benchmark.h>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "core/tensor/thread_pool.h"
 
 namespace adjoint::kernels {
 namespace {
@@ -72,7 +74,14 @@ void* acquire(size_t bytes) {
 }
 void release(void*) {}
 
-void product(benchmark::State& state, const Shape& s) {
+void count(benchmark::State& state, double flops) {
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      flops * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+using Product = void (*)(const Exec&, const Gemm<float>&);
+
+void product(benchmark::State& state, const Shape& s, Product multiply) {
   const bool a_turned = s.layout[0] == 'T', b_turned = s.layout[1] == 'T';
   std::vector<float> a(static_cast<size_t>(s.batch * s.m * s.k), 0.5f);
   std::vector<float> b(static_cast<size_t>(s.batch * s.k * s.n), 0.25f);
@@ -99,12 +108,46 @@ void product(benchmark::State& state, const Shape& s) {
                          {0, 0, s.m * s.n}};
   const Exec exec{detail::parallel_for, acquire, release, num_threads(), l2_cache_bytes()};
   for (auto _ : state) {
-    kernels().gemm.f32(exec, gemm);
+    multiply(exec, gemm);
     benchmark::ClobberMemory();
   }
-  const double flops = 2.0 * static_cast<double>(s.batch * s.m * s.n * s.k);
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      flops * 1e-9 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  count(state, 2.0 * static_cast<double>(s.batch * s.m * s.n * s.k));
+}
+
+void bf16_square(benchmark::State& state, int64_t n) {
+  std::vector<uint16_t> a(static_cast<size_t>(n * n), 0x3f00), b(a.size(), 0x3e80), c(a.size());
+  const MixedGemm gemm{n,
+                       n,
+                       n,
+                       {a.data(), true, n, 1},
+                       {b.data(), true, n, 1},
+                       {c.data(), true, n, 1},
+                       1.0f,
+                       false,
+                       nullptr,
+                       Activation::none,
+                       nullptr,
+                       {1, 1, 1},
+                       {},
+                       {},
+                       {}};
+  const KernelScope scope;  // a product that widens asks for memory twice
+  for (auto _ : state) {
+    kernels().gemm.mixed(scope, gemm);
+    benchmark::ClobberMemory();
+  }
+  count(state, 2.0 * static_cast<double>(n * n * n));
+}
+
+void register_shapes(const char* precision, Product multiply) {
+  for (const Shape& s : kShapes) {
+    std::string name = std::string("gemm_") + precision + '/' + s.layout + '/' +
+                       std::to_string(s.m) + 'x' + std::to_string(s.n) + 'x' + std::to_string(s.k);
+    if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
+    benchmark::RegisterBenchmark(name.c_str(), [&s, multiply](benchmark::State& state) {
+      product(state, s, multiply);
+    })->UseRealTime();
+  }
 }
 
 }  // namespace
@@ -112,12 +155,14 @@ void product(benchmark::State& state, const Shape& s) {
 
 int main(int argc, char** argv) {
   using namespace adjoint::kernels;
-  for (const Shape& s : kShapes) {
-    std::string name = std::string("gemm_f32/") + s.layout + '/' + std::to_string(s.m) + 'x' +
-                       std::to_string(s.n) + 'x' + std::to_string(s.k);
-    if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
-    benchmark::RegisterBenchmark(name.c_str(), [&s](benchmark::State& state) {
-      product(state, s);
+  const GemmTable& table = kernels().gemm;
+  register_shapes("f32", table.f32);
+  if (table.f32_high != table.f32) register_shapes("f32_high", table.f32_high);
+  if (table.f32_medium != table.f32) register_shapes("f32_medium", table.f32_medium);
+  for (const int64_t n : {256, 512, 1024, 2048}) {
+    const std::string name = "gemm_bf16/" + std::to_string(n);
+    benchmark::RegisterBenchmark(name.c_str(), [n](benchmark::State& state) {
+      bf16_square(state, n);
     })->UseRealTime();
   }
   benchmark::AddCustomContext("isa", isa_name());

@@ -7,6 +7,7 @@
 #include <adjoint/core/inference_weights.h>
 #include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/precision.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>
@@ -72,6 +73,13 @@ void gemm() {
     const Tensor x = randn({n, n}), y = randn({n, n});
     const double t = median_time([&] { matmul(x, y); });
     out("gemm_" + std::to_string(n), "fp32", 2.0 * static_cast<double>(n * n * n) / t / 1e9,
+        "GFLOP/s");
+  }
+  for (const int64_t n : {512, 1024, 2048}) {
+    const NoGrad guard;
+    const Tensor x = randn({n, n}, DType::bf16), y = randn({n, n}, DType::bf16);
+    const double t = median_time([&] { matmul(x, y); });
+    out("gemm_" + std::to_string(n), "bf16", 2.0 * static_cast<double>(n * n * n) / t / 1e9,
         "GFLOP/s");
   }
   struct Size {
@@ -337,9 +345,13 @@ const Group& group_of(const std::string& name) {
 int run(const std::vector<std::string>& arguments) {
   int64_t threads = 0;
   bool list = false;
+  std::string precision = name(float32_matmul_precision());
   std::vector<std::string> names;
   train::OptionTable table("workloads", "Times the workloads of peers/torch_peer.py in adjoint.");
   table.add("threads", &threads, "N", "threads; 0: all that the process may use", {.least = 0});
+  table.add("precision", &precision,
+            {name(Precision::highest), name(Precision::high), name(Precision::medium)},
+            "of products of f32");
   table.add("list", &list, "names the groups");
   table.positional(&names, "GROUP...", "the groups to run; without any, all");
   if (table.answers(arguments)) return 0;
@@ -348,8 +360,9 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (threads > 0) set_num_threads(static_cast<int>(threads));
+  set_float32_matmul_precision(precision_from(precision));
   std::vector<Group> chosen;
-  for (const std::string& name : names) chosen.push_back(group_of(name));
+  for (const std::string& group : names) chosen.push_back(group_of(group));
   if (names.empty()) chosen.assign(std::begin(kGroups), std::end(kGroups));
   for (const Group& group : chosen) {
     if (group.run == nullptr) {

@@ -85,7 +85,7 @@ FLOPS = {
 def fma_peak(isa, precision, metric, limits):
     """(GFLOP/s, what it is) of the instructions that a product of this metric uses, or None."""
     amx = limits.get(("amx_bf16_registers", "peak"))
-    if isa == "amx" and amx and metric == "bf16":
+    if isa == "amx" and amx and (metric == "bf16" or precision == "medium"):
         return amx[0], "AMX bf16"
     if isa == "amx" and amx and precision == "high":
         return amx[0] / 6, "AMX bf16, six products for one"

@@ -73,8 +73,8 @@ ADJOINT_INLINE void store_result(Vec<float> x, uint16_t* p, int n) {
 }
 
 // The epilogue of the rows by cols at (i, j) of C, from sums that lie as four tiles.
-template <class Stored>
-void finish_sums(const TileProduct& s, const float* sums, int64_t i, int64_t j, int64_t rows,
+template <class Stored, class Function>
+void finish_rows(const TileProduct& s, const float* sums, int64_t i, int64_t j, int64_t rows,
                  int64_t cols) {
   using V = Vec<float>;
   const MixedGemm& g = *s.g;
@@ -92,10 +92,27 @@ void finish_sums(const TileProduct& s, const float* sums, int64_t i, int64_t j, 
       const V bias = g.bias != nullptr ? load(g.bias + j + v, n) : V(0);
       x = fma(x, alpha, bias);
       if (kept != nullptr) store_result(x, kept + v, n);
-      if (g.activation != Activation::none) x = activate(g.activation, x);
+      x = Function::value(x);
       if (g.accumulate) x = load_result(c + v, n) + x;
       store_result(x, c + v, n);
     }
+  }
+}
+
+template <class Stored>
+void finish_sums(const TileProduct& s, const float* sums, int64_t i, int64_t j, int64_t rows,
+                 int64_t cols) {
+  switch (s.g->activation) {
+    case Activation::none:
+      return finish_rows<Stored, Unchanged>(s, sums, i, j, rows, cols);
+    case Activation::relu:
+      return finish_rows<Stored, functors::Relu>(s, sums, i, j, rows, cols);
+    case Activation::gelu_tanh:
+      return finish_rows<Stored, functors::GeluTanh>(s, sums, i, j, rows, cols);
+    case Activation::gelu_erf:
+      return finish_rows<Stored, functors::GeluErf>(s, sums, i, j, rows, cols);
+    case Activation::silu:
+      return finish_rows<Stored, functors::Silu>(s, sums, i, j, rows, cols);
   }
 }
 

@@ -19,6 +19,7 @@ const GemmTable ADJOINT_TABLE = {.f32 = nullptr,
                                  .f64 = nullptr,
                                  .f32_high = OnTiles::f32_high,
                                  .f32_medium = OnTiles::f32_medium,
-                                 .mixed = OnTiles::mixed};
+                                 .mixed = OnTiles::mixed,
+                                 .activation_backward = {}};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

@@ -9,8 +9,9 @@ namespace {
 
 // TDPBF16PS after Intel's manual: even and odd elements of the sum each in a chain of fma of its
 // own, which begins at 0; the two are added, then that to what was there. Denormals count as zero
-// and become zero, whatever the thread's mode is. (The intrinsics guide writes one chain for all,
-// begun from what was there; where processors do so, sums of f32_high round six times as often.)
+// and become zero, whatever the thread's mode is. (The intrinsics guide writes
+// one chain for all, begun from what was there; core/kernels/README.md says what that would
+// change.)
 class EmulatedTiles {
  public:
   EmulatedTiles() {
