@@ -153,8 +153,7 @@ void ModuleBase::train(bool training) {
 }
 
 void ModuleBase::to(DType dtype) {
-  check<DTypeError>(is_floating_point(dtype), "to: dtype ", dtype,
-                    "; expected a floating dtype");
+  check<DTypeError>(is_floating_point(dtype), "to: dtype ", dtype, "; expected a floating dtype");
   for (const NamedSlot& p : parameters()) p.slot->cast(dtype);
   for (const NamedSlot& b : buffers()) b.slot->cast(dtype);
 }
