@@ -170,8 +170,9 @@ void Optimizer::load_state(const OptimizerState& state) {
         if (tensor->second.shape() != parameter.shape() ||
             tensor->second.dtype() != computed_in(parameter.dtype())) {
           complain("'" + key + "' has shape " + to_string(tensor->second.shape()) + " and dtype " +
-                   adjoint::name(tensor->second.dtype()) + ", the parameter " +
-                   to_string(parameter.shape()) + " and " + adjoint::name(parameter.dtype()));
+                   adjoint::name(tensor->second.dtype()) + ", the parameter's would be " +
+                   to_string(parameter.shape()) + " and " +
+                   adjoint::name(computed_in(parameter.dtype())));
           continue;
         }
         memories[i].moments[static_cast<size_t>(m)] = tensor->second.detach().clone();

@@ -140,7 +140,11 @@ ADJOINT_INLINE bool fits(int least_a, int most_a, int least_b, int most_b) {
 
 ADJOINT_INLINE Scales scales_of(const Range& a, const Range& b, int64_t k) {
   if (!a.finite || !b.finite || k > kMostTerms) return {false};
-  if (a.most == 0 || b.most == 0) return {true};
+  // Nothing but zeros on one side: the other is split as it is.
+  if (a.most == 0 || b.most == 0) {
+    return {(a.most == 0 || exponent_of(a.most) <= kMostExponent) &&
+            (b.most == 0 || exponent_of(b.most) <= kMostExponent)};
+  }
   const int least_a = exponent_of(a.least), most_a = exponent_of(a.most);
   const int least_b = exponent_of(b.least), most_b = exponent_of(b.most);
   if (fits(least_a, most_a, least_b, most_b)) return {true};

@@ -89,7 +89,8 @@ ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row, bool streamed) {
 template <class T, bool kCentred>
 void norm(const Exec& exec, const Norm& op) {
   const int64_t row_bytes = op.n * int64_t{sizeof(T)};
-  const bool apart = op.y != op.x && op.sum != op.x && op.sum != op.residual;
+  const bool apart =
+      op.y != op.x && (op.residual == nullptr || (op.sum != op.x && op.sum != op.residual));
   const bool streamed = streams_rows(op.rows, row_bytes, apart) &&
                         (op.residual == nullptr || row_bytes <= kNearBytes);
   for_each_row(

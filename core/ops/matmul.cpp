@@ -276,10 +276,10 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
   return op.differentiable(
       y,
       [x = op.save(x), weight = op.save(weight), bias = op.save_if(bias.defined(), bias),
-       kept = keeps ? op.save(p) : op.save_output(y), has_bias = bias.defined(), activation,
+       kept = keeps ? op.save(p) : op.save_output(y), x_like = Like(x), w_like = Like(weight),
+       has_bias = bias.defined(), activation,
        precision = float32_matmul_precision()](const Backward& g) -> Grads {
         const PrecisionGuard guard(precision);
-        const Tensor x0 = *x, w0 = *weight;
         if (grad_enabled()) {
           const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
             const DType narrow = g.dy(0).dtype();
@@ -288,16 +288,16 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
                                                 activation)};
           };
           const std::vector<Tensor> d =
-              vjp(definition, {x0, w0, has_bias ? *bias : Tensor()}, {g.dy(0)}).second;
+              vjp(definition, {*x, *weight, has_bias ? *bias : Tensor()}, {g.dy(0)}).second;
           return {d[0], d[1], d[2]};
         }
         const Tensor dy = packed(g.take_dy(0));
         const Tensor dp = make_over("backward", dy, dy.shape(), dy.dtype());
         Tensor db;
         if (has_bias && g.needs(2))
-          db = make_empty("backward", {w0.shape()[0]}, computed_in(dy.dtype()));
+          db = make_empty("backward", {w_like.shape[0]}, computed_in(dy.dtype()));
         sweep(in_kernels(activation), *kept, dy, dp, db);
-        auto [dx, dw] = linear_gradients(g, dp, x, weight, Like(x0), Like(w0));
+        auto [dx, dw] = linear_gradients(g, dp, x, weight, x_like, w_like);
         return {std::move(dx), std::move(dw), std::move(db)};
       });
 }

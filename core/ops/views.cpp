@@ -1,8 +1,10 @@
 // Operators that show the same elements with another layout.
+#include <adjoint/core/inplace.h>
 #include <adjoint/core/ops.h>
 
 #include <algorithm>
 
+#include "core/autograd/gradient_ops.h"
 #include "core/autograd/op.h"
 
 namespace adjoint {
@@ -54,12 +56,29 @@ Tensor reshaped(const char* name, const Tensor& x, const Shape& requested, bool 
   return op.differentiable(make_view(packed, shape, contiguous_strides(shape), 0), backward);
 }
 
-// dx is zero but for the part that the view shows: built by cat, so it is differentiable again.
-Tensor padded(const Tensor& dy, const Shape& shape, int dim, int64_t start) {
+// The gradient of a tensor of `shape` of which a view shows dy's part: zero elsewhere. Recorded, it
+// is built by cat, so that it is differentiable again; else it is added where the other parts' are.
+Tensor padded(const Backward& g, const Tensor& dy, const Shape& shape, int dim, int64_t start) {
+  const int64_t size = dy.shape()[dim], rest = shape[dim] - start - size;
   Shape before = shape, after = shape;
   before[dim] = start;
-  after[dim] = shape[dim] - start - dy.shape()[dim];
-  return cat({zeros(before, dy.dtype()), dy, zeros(after, dy.dtype())}, dim);
+  after[dim] = rest;
+  if (grad_enabled()) {
+    return cat({zeros(before, dy.dtype()), dy, zeros(after, dy.dtype())}, dim);
+  }
+  const auto part = [&](const Tensor& x, const Shape& sizes, int64_t first) {
+    return make_view(x, sizes, x.strides(), x.impl()->offset + first * x.strides()[dim]);
+  };
+  const Tensor into = g.into(0);
+  if (into.defined() && into.dtype() == dy.dtype()) {
+    if (size > 0) gradient_ops::add_in_place(part(into, dy.shape(), start), dy);
+    return into;
+  }
+  Tensor dx = make_empty("slice", shape, dy.dtype());
+  if (start > 0) gradient_ops::fill(part(dx, before, 0), 0);
+  if (size > 0) copy_(part(dx, dy.shape(), start), dy);
+  if (rest > 0) gradient_ops::fill(part(dx, after, start + size), 0);
+  return dx;
 }
 
 }  // namespace
@@ -194,7 +213,7 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
                      dy = flatten(dy, d, d + 1);
                      dy = slice(dy, d, 0, dy.shape()[d] - (step - 1));
                    }
-                   return {padded(dy, from, d, first)};
+                   return {padded(g, dy, from, d, first)};
                  });
 }
 
@@ -214,7 +233,7 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   strides.erase(d);
   return op.view(make_view(x, shape, strides, offset),
                  [from = x.shape(), d, at](const Backward& g) -> Grads {
-                   return {padded(unsqueeze(g.dy(0), d), from, d, at)};
+                   return {padded(g, unsqueeze(g.dy(0), d), from, d, at)};
                  });
 }
 

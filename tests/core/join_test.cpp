@@ -3,6 +3,7 @@
 #include <adjoint/core/ops.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -87,6 +88,37 @@ TEST(Join, SplitGradients) {
   const std::vector<Tensor> parts = chunk(x, 2);
   sum(parts[0] * parts[1]).backward();
   EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{2, 3, 0, 1}));
+}
+
+// Parts that overlap, leave gaps, are empty or stand between others: the gradients that are added
+// in one buffer are those that are built by operators, bit for bit, and a leaf's former one is
+// kept.
+TEST(Join, GradientsOfPartsMeetInOneBuffer) {
+  for (const bool leaf : {true, false}) {
+    const auto gradient = [leaf](bool recorded) {
+      const Tensor x = counting({3, 8, 2}).requires_grad_();
+      const Tensor y = leaf ? x : x * 1.5;
+      const auto loss = [&] {
+        return sum(exp(slice(y, 1, 2, 5) * -0.1)) + sum(square(slice(y, 1, 4, 8))) +
+               sum(tanh(slice(y, 1, 0, 8, 3) * 0.1)) + sum(square(select(y, 2, 1))) +
+               sum(slice(y, 0, 1, 1)) + sum(transpose(slice(y, 1, 0, 2), 0, 1) * 3);
+      };
+      for (int i = 0; i < 2; ++i) {
+        if (recorded) {
+          loss().backward({.create_graph = true});
+        } else {
+          loss().backward();
+        }
+      }
+      const Tensor dx = x.grad().detach().clone();
+      x.zero_grad();
+      return dx.to_vector<double>();
+    };
+    const std::vector<double> got = gradient(false), want = gradient(true);
+    for (size_t i = 0; i < want.size(); ++i) {
+      EXPECT_NEAR(got[i], want[i], leaf ? 4e-16 * 6 * std::fabs(want[i]) + 1e-15 : 0) << leaf << i;
+    }
+  }
 }
 
 }  // namespace
