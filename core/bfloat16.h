@@ -17,7 +17,7 @@ struct bfloat16 {
   // Rounded once, not to f32 first.
   [[gnu::always_inline]] constexpr explicit bfloat16(double x) : bits(nearest(to_odd(x))) {}
   [[gnu::always_inline]] constexpr explicit bfloat16(int64_t x)
-      : bfloat16(static_cast<double>(x)) {}
+      : bfloat16(static_cast<double>(to_odd(x))) {}
   [[gnu::always_inline]] constexpr explicit bfloat16(int x) : bfloat16(static_cast<double>(x)) {}
   [[gnu::always_inline]] constexpr explicit bfloat16(bool x) : bfloat16(x ? 1.0f : 0.0f) {}
 
@@ -39,6 +39,12 @@ struct bfloat16 {
     const auto word = __builtin_bit_cast(uint32_t, x);
     if ((word & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(word >> 16 | 0x40);
     return static_cast<uint16_t>((word + 0x7fff + (word >> 16 & 1)) >> 16);
+  }
+  // x where a double holds it, else rounded to odd, with 53 bits.
+  [[gnu::always_inline]] static constexpr int64_t to_odd(int64_t x) {
+    constexpr int64_t kExact = int64_t{1} << 53, kLow = 1023;
+    if (x <= kExact && x >= -kExact) return x;
+    return (x & ~kLow) | ((x & kLow) != 0 ? kLow + 1 : 0);
   }
   // x in f32, rounded to odd: what is not exact ends in a one, so that rounding once more gives
   // what rounding x would have (Boldo and Melquiond 2008, IEEE Trans. Comput. 57 (4)).

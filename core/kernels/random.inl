@@ -41,6 +41,26 @@ ADJOINT_INLINE uint64_t bits_of_pair(const uint32_t* w) {
   return static_cast<uint64_t>(w[1]) << 32 | w[0];
 }
 
+// The largest T below `high`, where rounding up must not get to; `high` where that is below `low`.
+template <class T>
+float below(float low, float high) {
+  constexpr uint32_t kUlp = __is_same(T, bfloat16) ? 0x10000 : 1;
+  uint32_t bits;
+  __builtin_memcpy(&bits, &high, sizeof bits);
+  const auto value = [](uint32_t word) {
+    float x;
+    __builtin_memcpy(&x, &word, sizeof x);
+    return x;
+  };
+  bits &= ~(kUlp - 1);  // towards zero
+  if (high == 0) {
+    bits = 0x80800000;  // minus the smallest normal number
+  } else if (!(value(bits) < high)) {
+    bits = high > 0 ? bits - kUlp : bits + kUlp;
+  }
+  return value(bits) < low ? high : value(bits);
+}
+
 // As many upper bits of a word as T has of precision: T holds every multiple of that many.
 template <class T>
 void uniform(const Exec& exec, const RandomKey& key, int64_t n, double low, double high,
@@ -48,11 +68,12 @@ void uniform(const Exec& exec, const RandomKey& key, int64_t n, double low, doub
   constexpr int kBits = __is_same(T, bfloat16) ? 8 : 24;
   constexpr float kUnit = 1.0f / static_cast<float>(1 << kBits);
   const auto from = static_cast<float>(low), width = static_cast<float>(high - low);
+  const Vec<float> most = below<T>(from, static_cast<float>(high));
   for_words(exec, key, n, 1, [&](int64_t i, int64_t m, const uint32_t* w) {
     T* to = static_cast<T*>(out) + i;
     for_vectors<Vec<float>::size>(m, [&](int64_t j, int lanes) {
       const Vec<float> u = to_float(VecU32::load_n(w + j, lanes) >> (32 - kBits)) * kUnit;
-      (u * Vec<float>(width) + Vec<float>(from)).store_n(to + j, lanes);
+      min(u * Vec<float>(width) + Vec<float>(from), most).store_n(to + j, lanes);
     });
   });
 }

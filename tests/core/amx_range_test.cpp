@@ -216,6 +216,12 @@ TEST(Amx, HighLeavesWhatIsNotFiniteToF32) {
     EXPECT_TRUE(probe.probe->splits(kSerial, g));
     probe.probe->high(kSerial, g);
     EXPECT_TRUE(same_bits(c, a)) << probe.name;
+    // Beside nothing but zeros, on either side, there is nothing to scale: f32 gives zeros.
+    const Numbers zeros(32 * 32, 0.0F);
+    Numbers left, right;
+    probe.probe->f32_high(kSerial, plain_gemm(32, 32, 32, a, zeros, left));
+    probe.probe->f32_high(kSerial, plain_gemm(32, 32, 32, zeros, a, right));
+    EXPECT_TRUE(same_bits(left, zeros) && same_bits(right, zeros)) << probe.name;
   }
 }
 

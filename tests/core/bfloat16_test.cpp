@@ -167,6 +167,15 @@ TEST(BFloat16, SumsAreOfF32) {
   EXPECT_EQ(values(table.grad()), (std::vector<double>{1000, 1000, 1000, 0, 0, 0}));
 }
 
+TEST(BFloat16, WholeNumbersAreRoundedOnce) {
+  constexpr int64_t kBig = int64_t{1} << 62, kHalf = int64_t{1} << 54;
+  EXPECT_EQ(static_cast<double>(bfloat16(kBig + kHalf)), std::ldexp(1, 62));  // a tie: to even
+  EXPECT_EQ(static_cast<double>(bfloat16(kBig + kHalf + 1)), std::ldexp(129, 55));
+  EXPECT_EQ(static_cast<double>(bfloat16(-kBig - kHalf - 1)), -std::ldexp(129, 55));
+  EXPECT_EQ(static_cast<double>(bfloat16(-kBig - kHalf + 1)), -std::ldexp(1, 62));
+  EXPECT_EQ(static_cast<double>(bfloat16(int64_t{-257})), -256);
+}
+
 TEST(BFloat16, RandomNumbersStayInTheirRange) {
   Generator generator(5);
   const std::vector<double> u = values(rand({100000}, DType::bf16, generator));
@@ -176,6 +185,15 @@ TEST(BFloat16, RandomNumbersStayInTheirRange) {
     sum += v;
   }
   EXPECT_NEAR(sum / 1e5, 127.5 / 256, 5 * std::sqrt(1.0 / 12 / 1e5));
+  // Where the last step would round to the end that is left out.
+  for (const auto& [low, high] : {std::pair{1.0, 2.0}, {-3.0, -1.0}, {-1.0, 0.0}, {0.3, 0.7}}) {
+    Tensor x = zeros({100000}, DType::bf16);
+    uniform_(x, low, high, generator);
+    const double least = values(to(full({}, low, DType::f32), DType::bf16))[0];
+    for (const double v : values(x)) {
+      ASSERT_TRUE(v >= std::min(low, least) && v < high) << v << " of " << low << ", " << high;
+    }
+  }
   Generator again(7), same(7);
   numeric::expect_same_bits(randn({1001}, DType::bf16, again),
                             randn({1001}, DType::f32, same).to(DType::bf16));
