@@ -434,7 +434,6 @@ void check_outputs(const char* op, std::span<const Tensor> outputs,
 void run(BackwardRun& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
          bool create_graph) {
   const AutoGradMode mode(create_graph);
-  const Autocast off(false);  // dtypes are the forward's
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool given = i < gradients.size() && gradients[i].defined();
     engine.seed(outputs[i], given ? gradients[i] : ones_like(outputs[i]));

@@ -105,6 +105,12 @@ struct Spans {
   std::vector<F32> f32;
   std::vector<F64> f64;
   std::vector<Bf16> bf16;
+
+  // add(the vector of that dtype).
+  template <class Add>
+  void add(DType dtype, const Add& add) {
+    dtype == DType::f32 ? add(f32) : dtype == DType::f64 ? add(f64) : add(bf16);
+  }
 };
 
 template <class Args, class Kernel>
@@ -124,10 +130,7 @@ void sgd_sweep(std::span<const SgdUpdate> updates) {
     const auto args = [&]<class T, class M>(std::vector<kernels::SgdArgs<T, M>>& of_dtype) {
       of_dtype.push_back(sgd_args<T, M>(u.parameter, g, u.momentum_buffer, u.options));
     };
-    const DType dtype = u.parameter.dtype();
-    dtype == DType::f32   ? args(spans.f32)
-    : dtype == DType::f64 ? args(spans.f64)
-                          : args(spans.bf16);
+    spans.add(u.parameter.dtype(), args);
   }
   run(spans.f32, kernel_table().fused_optimizer.sgd_f32);
   run(spans.f64, kernel_table().fused_optimizer.sgd_f64);
@@ -151,10 +154,7 @@ void adam_sweep(std::span<const AdamUpdate> updates) {
     const auto args = [&]<class T, class M>(std::vector<kernels::AdamArgs<T, M>>& of_dtype) {
       of_dtype.push_back(adam_args<T, M>(u, g, corrections.at(u.options)));
     };
-    const DType dtype = u.parameter.dtype();
-    dtype == DType::f32   ? args(spans.f32)
-    : dtype == DType::f64 ? args(spans.f64)
-                          : args(spans.bf16);
+    spans.add(u.parameter.dtype(), args);
   }
   run(spans.f32, kernel_table().fused_optimizer.adam_f32);
   run(spans.f64, kernel_table().fused_optimizer.adam_f64);
@@ -175,10 +175,7 @@ double sum_of_squares(std::span<const Tensor> tensors) {
     const auto args = [&packed]<class T>(std::vector<kernels::SquaresArgs<T>>& of_dtype) {
       of_dtype.push_back({packed.numel(), packed.impl()->data<T>(), 0});
     };
-    const DType dtype = x.dtype();
-    dtype == DType::f32   ? args(spans.f32)
-    : dtype == DType::f64 ? args(spans.f64)
-                          : args(spans.bf16);
+    spans.add(x.dtype(), args);
   }
   run(spans.f32, kernel_table().fused_optimizer.sum_of_squares_f32);
   run(spans.f64, kernel_table().fused_optimizer.sum_of_squares_f64);

@@ -78,22 +78,6 @@ class Matrix {
   std::vector<uint16_t> halves_;
 };
 
-double act(Activation activation, double x) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return x > 0 ? x : 0;
-    case Activation::gelu_tanh:
-      return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
-    case Activation::gelu_erf:
-      return 0.5 * x * std::erfc(-x * 0.7071067811865476);
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
-  }
-  return x;
-}
-
 struct Case {
   int64_t m, n, k;
   Layout a = Layout::row_major, b = Layout::row_major;

@@ -30,22 +30,6 @@ void run(const std::string& isa, const Exec& exec, const Gemm<T>& g) {
   }
 }
 
-double act(Activation activation, double x) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return x > 0 ? x : 0;
-    case Activation::gelu_tanh:
-      return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
-    case Activation::gelu_erf:
-      return 0.5 * x * std::erfc(-x * 0.7071067811865476);
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
-  }
-  return x;
-}
-
 // Numbers in [-1, 1) that repeat nowhere near a tile's size.
 template <class T>
 std::vector<T> numbers(int64_t count, uint32_t seed) {

@@ -2,6 +2,7 @@
 // several threads, and the instruction sets of this machine.
 #pragma once
 
+#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -38,6 +39,23 @@ inline std::vector<std::string> isas() {
   int count = 0;
   const char* const* names = runnable_isas(&count);
   return {names, names + count};
+}
+
+// An activation by its definition, in f64.
+inline double act(Activation activation, double x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    case Activation::gelu_erf:
+      return 0.5 * x * std::erfc(-x * 0.7071067811865476);
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+  }
+  return x;
 }
 
 }  // namespace adjoint::kernels
