@@ -5,7 +5,6 @@
 #include "core/kernels/batch.h"
 #include "core/kernels/common.h"
 #include "core/kernels/gemm.h"
-#include "core/kernels/narrow.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -18,19 +17,9 @@ struct Widen {
   float* to;
 };
 
-ADJOINT_INLINE float rounded(float x) {
-  const uint32_t bits = static_cast<uint32_t>(Bf16::narrowed(x)) << 16;
-  float y;
-  __builtin_memcpy(&y, &bits, sizeof y);
-  return y;
-}
-
 ADJOINT_INLINE float element(const MixedMatrix& x, int64_t at) {
-  if (!x.is_bf16) return static_cast<const float*>(x.data)[at];
-  const uint32_t bits = static_cast<uint32_t>(static_cast<const uint16_t*>(x.data)[at]) << 16;
-  float y;
-  __builtin_memcpy(&y, &bits, sizeof y);
-  return y;
+  return x.is_bf16 ? static_cast<float>(static_cast<const bfloat16*>(x.data)[at])
+                   : static_cast<const float*>(x.data)[at];
 }
 
 // One row, which lies evenly.
@@ -38,12 +27,12 @@ ADJOINT_INLINE void widen_row(const MixedMatrix& x, int64_t at, int64_t n, float
   constexpr int size = Vec<float>::size;
   int64_t j = 0;
   if (x.is_bf16 && x.col == 1) {
-    const uint16_t* const p = static_cast<const uint16_t*>(x.data) + at;
-    for (; j + size <= n; j += size) Bf16::widened(p + j).store(out + j);
+    const bfloat16* const p = static_cast<const bfloat16*>(x.data) + at;
+    for (; j + size <= n; j += size) Vec<float>::load(p + j).store(out + j);
   }
   for (; j < n; ++j) {
     const float value = element(x, at + j * x.col);
-    out[j] = x.is_bf16 ? value : rounded(value);
+    out[j] = x.is_bf16 ? value : static_cast<float>(bfloat16(value));
   }
 }
 
@@ -59,6 +48,7 @@ ADJOINT_INLINE void widen(const Exec& exec, Widen& w) {
   exec.parallel_for(w.batch[0] * w.batch[1] * w.batch[2] * w.rows, widen_task, &w);
 }
 
+// C rounded to bf16 from the f32 that it was computed in.
 struct Narrow {
   const MixedGemm* g;
   const float *c, *preactivation;  // (batch, m, n)
@@ -69,16 +59,13 @@ void narrow_task(void* context, int64_t task) {
   const MixedGemm& g = *w.g;
   const int64_t item = task / g.m, row = task % g.m;
   const int64_t at = batch_offset(g.batch, g.c_batch, item) + row * g.c.row;
+  bfloat16* const out = static_cast<bfloat16*>(g.c.data) + at;
+  bfloat16* const kept =
+      g.preactivation != nullptr ? static_cast<bfloat16*>(g.preactivation) + at : nullptr;
   for (int64_t j = 0; j < g.n; ++j) {
     const float c = w.c[task * g.n + j];
-    if (g.c.is_bf16) {
-      uint16_t* const out = static_cast<uint16_t*>(g.c.data) + at + j;
-      *out = Bf16::narrowed(g.accumulate ? element(g.c, at + j) + c : c);
-      if (g.preactivation != nullptr) {
-        static_cast<uint16_t*>(g.preactivation)[at + j] =
-            Bf16::narrowed(w.preactivation[task * g.n + j]);
-      }
-    }
+    out[j] = bfloat16(g.accumulate ? static_cast<float>(out[j]) + c : c);
+    if (kept != nullptr) kept[j] = bfloat16(w.preactivation[task * g.n + j]);
   }
 }
 

@@ -14,11 +14,6 @@
 
 namespace adjoint::kernels::tiles {
 
-// Results depend neither on threads nor on the size of a cache.
-inline const Exec kSerial{serial, acquire, release, 1, 1 << 20};
-inline const Exec kReversed{reversed, acquire, release, 2, 1 << 16};
-inline const Exec kThreaded{threaded, acquire, release, 7, 1 << 18};
-
 inline constexpr double kEps = std::numeric_limits<float>::epsilon();
 
 struct Probe {

@@ -15,11 +15,6 @@
 namespace adjoint::kernels {
 namespace {
 
-// Results must not depend on the size of a cache either.
-const Exec kSerial{serial, acquire, release, 1, 1 << 20};
-const Exec kReversed{reversed, acquire, release, 2, 1 << 16};
-const Exec kThreaded{threaded, acquire, release, 7, 1 << 18};
-
 template <class T>
 void run(const std::string& isa, const Exec& exec, const Gemm<T>& g) {
   const GemmTable& table = kernels_for(isa.c_str()).gemm;

@@ -41,6 +41,11 @@ inline std::vector<std::string> isas() {
   return {names, names + count};
 }
 
+// Results depend neither on threads nor on the size of a cache.
+inline const Exec kSerial{serial, acquire, release, 1, 1 << 20};
+inline const Exec kReversed{reversed, acquire, release, 2, 1 << 16};
+inline const Exec kThreaded{threaded, acquire, release, 7, 1 << 18};
+
 // An activation by its definition, in f64.
 inline double act(Activation activation, double x) {
   switch (activation) {
