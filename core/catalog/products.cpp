@@ -225,12 +225,86 @@ Row linear_activation_row() {
   return row;
 }
 
+// The residual comes last; where `same`, it is x.
+Sample linear_add_sample(const std::string& name, Tensors inputs, bool same = false) {
+  const auto split = [same](const Tensors& in) {
+    const Tensor& residual = same ? in[0] : in.back();
+    return std::pair{Tensors(in.begin(), in.end() - (same ? 0 : 1)), residual};
+  };
+  const auto bias_of = [](const Tensors& in) { return in.size() > 2 ? in[2] : Tensor(); };
+  Sample sample = linear_sample(name, std::move(inputs));
+  sample.run = [=](const Tensors& in) -> Tensors {
+    const auto [product, residual] = split(in);
+    return {linear_add(product[0], product[1], bias_of(product), residual)};
+  };
+  sample.reference = [=, linear = sample.reference](const Tensors& in) -> Tensors {
+    const auto [product, residual] = split(in);
+    Array y(linear(product)[0]);
+    const Array r(residual);
+    for (size_t i = 0; i < y.data.size(); ++i) y.data[i] += r.data[i];
+    return {y.tensor()};
+  };
+  sample.composed = [=](const Tensors& in) -> Tensors {
+    const auto [product, residual] = split(in);
+    return {composed::linear(product[0], product[1], bias_of(product)) + residual};
+  };
+  return sample;
+}
+
+Row linear_add_row() {
+  Row row{
+      "linear_add",
+      {linear_add_sample(
+           "(2, 3, 4) by (5, 4) + (5) + (2, 3, 5)",
+           {input({2, 3, 4}, 1), input({5, 4}, 2), input({5}, 3), input({2, 3, 5}, 4)}),
+       linear_add_sample(
+           "(3, 4) strided by (2, 4) strided + (3, 2) strided, no bias",
+           {strided(input({3, 4}, 5)), strided(input({2, 4}, 6)), strided(input({3, 2}, 7))}),
+       linear_add_sample("(5, 3) by (3, 3) + (3), and the input itself",
+                         {input({5, 3}, 8), input({3, 3}, 9), input({3}, 10)}, true),
+       linear_add_sample("(0, 3) by (2, 3) + (2) + (0, 2)",
+                         {input({0, 3}, 11), input({2, 3}, 12), input({2}, 13), input({0, 2}, 14)}),
+       linear_add_sample("(4) by (3, 4) + (3) + (3)",
+                         {input({4}, 15), input({3, 4}, 16), input({3}, 17), input({3}, 18)}),
+       linear_add_sample("(2, 0) by (3, 0) + (2, 3), sums of nothing",
+                         {input({2, 0}, 19), input({3, 0}, 20), input({2, 3}, 21)})}};
+  row.errors = {error("widths that differ",
+                      [] {
+                        return linear_add(ones({2, 3}), ones({5, 4}), {}, ones({2, 5}));
+                      },
+                      {"linear_add: ", "(2, 3)", "(5, 4)"}),
+                error("a bias of another width",
+                      [] {
+                        return linear_add(ones({2, 4}), ones({5, 4}), ones({4}), ones({2, 5}));
+                      },
+                      {"linear_add: ", "(4,)", "5"}),
+                error("a residual that would have to be broadcast",
+                      [] {
+                        return linear_add(ones({2, 4}), ones({5, 4}), {}, ones({5}));
+                      },
+                      {"linear_add: residual of shape (5,)", "(2, 5)"}),
+                error("a residual of integers",
+                      [] {
+                        return linear_add(ones({2, 4}), ones({5, 4}), {}, ones({2, 5}, DType::i64));
+                      },
+                      {"linear_add: ", "i64"})};
+  row.large = [=] {
+    return linear_add_sample(
+        "(131, 257) by (129, 257) + (129) + (131, 129)",
+        {input({131, 257}, 22), input({129, 257}, 23), input({129}, 24), input({131, 129}, 25)});
+  };
+  row.scale = 4;
+  row.bf16_roundings = 2;  // the product, and the sum
+  return row;
+}
+
 }  // namespace
 
 void add_products(std::vector<Row>& rows) {
   rows.push_back(matmul_row());
   rows.push_back(bmm_row());
   rows.push_back(linear_row());
+  rows.push_back(linear_add_row());
   rows.push_back(linear_activation_row());
 }
 

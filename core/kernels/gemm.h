@@ -31,6 +31,10 @@ struct Gemm {
   // The batch: up to three dimensions, each with a size and a stride for A, B, C.
   // REQUIRES: different batch indices write different parts of C.
   int64_t batch[3], a_batch[3], b_batch[3], c_batch[3];
+  // Added after the bias, laid out as C and apart from it; or nullptr. REQUIRES where it is there:
+  // neither accumulate nor an activation nor what keeps its argument; not for f32_high and
+  // f32_medium, which may leave it out.
+  const T* residual = nullptr;
 };
 
 // A matrix of f32 or of bf16 (the upper halves of f32, 16 bits each), strides in elements.

@@ -29,6 +29,7 @@ struct Item {
   T *c, *preactivation;
   T* partial;  // where sums wait between blocks of K, `partial_row` apart
   int64_t partial_row;
+  const T* residual;
 };
 
 template <class T>
@@ -41,8 +42,13 @@ Item<T> item_of(const Gemm<T>& g, int64_t index) {
     b += i * g.b_batch[d];
     c += i * g.c_batch[d];
   }
-  return {g.a + a, g.b + b, g.c + c, g.preactivation != nullptr ? g.preactivation + c : nullptr,
-          g.c + c, g.c_row};
+  return {g.a + a,
+          g.b + b,
+          g.c + c,
+          g.preactivation != nullptr ? g.preactivation + c : nullptr,
+          g.c + c,
+          g.c_row,
+          g.residual != nullptr ? g.residual + c : nullptr};
 }
 
 // A tile of rows by cols (at most kMr by kNr) at (i, j) of C: the sums of one block of K and, in
@@ -59,7 +65,7 @@ ADJOINT_INLINE void tile_at(const Gemm<T>& g, const Item<T>& item, bool first, b
   o.partial_row = item.partial_row;
   o.alpha = g.alpha;
   o.bias = last && g.bias != nullptr ? g.bias + j : nullptr;
-  o.old = nullptr;
+  o.old = last && item.residual != nullptr ? item.residual + i * g.c_row + j : nullptr;
   o.old_row = g.c_row;
   const bool straight = g.activation == Activation::none && g.preactivation == nullptr;
   if (straight && g.accumulate) {

@@ -7,6 +7,8 @@
 namespace adjoint::composed {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& residual);
 Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,
                          Activation activation);
 Tensor softmax(const Tensor& x, int64_t dim);

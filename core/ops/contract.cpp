@@ -121,6 +121,18 @@ auto elementwise_kernel(kernels::Activation activation, DType dtype) {
   return kernel_table().elementwise.unary[static_cast<int>(which)][index(dtype)];
 }
 
+// c += residual, after a product that does not take it in its epilogue.
+template <class T>
+void add_residual(const kernels::Gemm<T>& g) {
+  const kernels::Loop<3> loop{2,
+                              {g.n, g.m},
+                              {g.c, g.c, const_cast<T*>(g.residual)},
+                              {{1, g.c_row}, {1, g.c_row}, {1, g.c_row}},
+                              {}};
+  kernel_table().elementwise.binary[static_cast<int>(kernels::Binary::add)][index(dtype_of<T>)](
+      KernelScope(), loop);
+}
+
 template <class T>
 void stream(const kernels::Gemm<T>& g) {
   T* const sums = g.preactivation != nullptr ? g.preactivation : g.c;
@@ -131,6 +143,7 @@ void stream(const kernels::Gemm<T>& g) {
   } else {
     kernel_table().skinny.f64(KernelScope(), product);
   }
+  if (g.residual != nullptr) add_residual(g);
   if (g.activation == kernels::Activation::none) return;
   const kernels::Loop<2> loop{2, {g.n, g.m}, {g.c, sums}, {{1, g.c_row}, {1, g.c_row}}, {}};
   const DType dtype = std::is_same_v<T, float> ? DType::f32 : DType::f64;
@@ -143,7 +156,14 @@ void multiply(const kernels::Gemm<float>& g) {
   const auto product = precision == Precision::highest ? table.f32
                        : precision == Precision::high  ? table.f32_high
                                                        : table.f32_medium;
-  product(KernelScope(), g);
+  if (precision == Precision::highest || g.residual == nullptr) {
+    product(KernelScope(), g);
+    return;
+  }
+  kernels::Gemm<float> plain = g;
+  plain.residual = nullptr;
+  product(KernelScope(), plain);
+  add_residual(g);
 }
 
 void multiply(const kernels::Gemm<double>& g) { kernel_table().gemm.f64(KernelScope(), g); }
@@ -233,6 +253,7 @@ void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Epilog
   g.activation = epilogue.activation;
   g.preactivation =
       epilogue.preactivation.defined() ? epilogue.preactivation.impl()->data<T>() : nullptr;
+  g.residual = epilogue.residual.defined() ? epilogue.residual.impl()->data<T>() : nullptr;
   Batch batch = batch_of(c, a, b);
   fold(g, batch);
   run(g, batch);

@@ -11,6 +11,7 @@ struct Epilogue {
   bool accumulate = false;                                     // added to what c holds
   kernels::Activation activation = kernels::Activation::none;  // after the bias
   Tensor preactivation = {};  // laid out as c, gets the activation's argument; or undefined
+  Tensor residual = {};       // laid out as c, added after the bias; or undefined
 };
 
 // c (+)= act(a b + bias) over the last two dimensions, (..., m, k) (..., k, n) -> (..., m, n); f32
@@ -22,7 +23,8 @@ struct Epilogue {
 // Operands and c of f32 and bf16 may be mixed: where one of the three is of bf16, all operands are
 // rounded to it, sums are of f32 and c is rounded once. REQUIRES: otherwise one dtype of f32 and
 // f64; sizes that fit; c's columns are contiguous and its elements distinct; nothing is summed over
-// the batch with a bias or an activation.
+// the batch with a bias or an activation; a residual is apart from c, c and it are contiguous
+// matrices of f32 or f64, and there is nothing else in the epilogue but a bias.
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue = {});
 
 // y = act(x), element by element. REQUIRES: equal shapes and dtypes; y may be x.

@@ -1,7 +1,10 @@
 // Matrix products.
 #include <adjoint/core/functional.h>
+#include <adjoint/core/inplace.h>
 #include <adjoint/core/ops.h>
 #include <adjoint/core/precision.h>
+
+#include <tuple>
 
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
@@ -106,22 +109,25 @@ bool all_read(DType dtype, const Tensor& x, const Tensor& weight, const Tensor& 
   return reads(dtype, x) && reads(dtype, weight) && (!bias.defined() || reads(dtype, bias));
 }
 
-// y = act(x w^T + bias), the activation's argument to `kept` where that is defined.
-void linear_to(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor& bias,
-               kernels::Activation activation, const Tensor& kept = {}) {
+// y = act(x w^T + bias) or x w^T + bias + residual, with what `e` has of these: preactivation
+// (contiguous) and residual are of y's shape.
+void linear_to(const Tensor& y, const Tensor& x, const Tensor& weight, const Epilogue& e) {
   const bool packs = y.dtype() == weight.dtype() && wants_packed(weight);
   const NoGrad guard;
-  const Tensor b = bias.defined() ? contiguous(bias) : bias;
+  const auto rows = [](const Tensor& t) { return t.defined() ? as_rows(contiguous(t)) : t; };
+  const Tensor bias = e.bias.defined() ? contiguous(e.bias) : e.bias;
   if (!packs) {
     contract(as_rows(y), as_rows(x), transposed(weight),
-             {.bias = b,
-              .activation = activation,
-              .preactivation = kept.defined() ? as_rows(kept) : kept});
+             {.bias = bias,
+              .activation = e.activation,
+              .preactivation = rows(e.preactivation),
+              .residual = rows(e.residual)});
     return;
   }
-  const Tensor& sums = kept.defined() ? kept : y;
-  packed_linear(as_rows(sums), as_rows(x), weight, b);
-  if (activation != kernels::Activation::none) activate(y, sums, activation);
+  const Tensor& sums = e.preactivation.defined() ? e.preactivation : y;
+  packed_linear(as_rows(sums), as_rows(x), weight, bias);
+  if (e.activation != kernels::Activation::none) activate(y, sums, e.activation);
+  if (e.residual.defined()) add_(y, e.residual);
 }
 
 Shape linear_shape(const Tensor& x, const Tensor& weight) {
@@ -157,6 +163,51 @@ void sweep(kernels::Activation activation, const Tensor& kept, const Tensor& dy,
       {n > 0 ? dy.numel() / n : 0, n, activation, kept.defined() ? kept.raw_data() : nullptr,
        dy.raw_data(), dx.impl()->bytes(), sums.defined() ? sums.impl()->bytes() : nullptr});
 }
+
+// What the backward of x w^T + bias keeps.
+struct SavedLinear {
+  SavedLinear(const Op& op, const Tensor& x_in, const Tensor& w_in, const Tensor& bias)
+      : x(op.save_if(op.needs(1), x_in)),
+        weight(op.save_if(op.needs(0), w_in)),
+        like_x(x_in),
+        like_w(w_in),
+        has_bias(bias.defined()),
+        precision(float32_matmul_precision()) {}
+
+  struct Gradients {
+    Tensor dx, dw, db;
+  };
+  // dx = dy w, dw = dy^T x, dbias = sum of dy over all but the last dimension
+  Gradients gradients(const Backward& g) const {
+    const PrecisionGuard guard(precision);
+    const Tensor& dy = g.dy(0);
+    Tensor dx, dw, db;
+    if (has_bias && g.needs(2)) {
+      if (!grad_enabled() && dy.is_contiguous()) {
+        db = make_empty("linear", {like_w.shape[0]}, computed_in(dy.dtype()));
+        sweep(kernels::Activation::none, {}, dy, dy, db);
+      } else {
+        db = sum_to_size(dy, {like_w.shape[0]});
+      }
+    }
+    if (!grad_enabled()) {
+      std::tie(dx, dw) = linear_gradients(g, dy, x, weight, like_x, like_w);
+    } else {
+      if (g.needs(0)) dx = matmul(dy, to(*weight, dy.dtype()));
+      if (g.needs(1)) {
+        const Shape lead(like_x.shape.span().first(like_x.shape.rank() - 1));
+        dw = matmul(transpose(reshape(dy, {lead.numel(), like_w.shape[0]}), 0, 1),
+                    reshape(to(*x, dy.dtype()), {lead.numel(), like_w.shape[1]}));
+      }
+    }
+    return {std::move(dx), std::move(dw), std::move(db)};
+  }
+
+  SavedTensor x, weight;
+  Like like_x, like_w;
+  bool has_bias;
+  Precision precision;
+};
 
 kernels::Activation in_kernels(Activation activation) {
   switch (activation) {
@@ -210,35 +261,33 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return linear(readable(dtype, x), readable(dtype, weight), readable(dtype, bias));
   }
   Tensor y = make_empty("linear", linear_shape(x, weight), dtype);
-  linear_to(y, x, weight, bias, kernels::Activation::none);
+  linear_to(y, x, weight, {.bias = bias});
+  return op.differentiable(y,
+                           [saved = SavedLinear(op, x, weight, bias)](const Backward& g) -> Grads {
+                             auto [dx, dw, db] = saved.gradients(g);
+                             return {std::move(dx), std::move(dw), std::move(db)};
+                           });
+}
+
+// y = x w^T + bias + residual;   dresidual = dy, the others as linear's
+Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& residual) {
+  const Op op("linear_add", {x, weight, optional_input(bias), residual});
+  const DType dtype = check_linear(op, x, weight, bias);
+  const Shape shape = linear_shape(x, weight);
+  op.check_floating(3);
+  op.check(residual.shape() == shape, "residual of shape ", residual.shape(),
+           " for a result of shape ", shape, "; expected equal shapes");
+  // A product of bf16 is rounded before it is added to a residual, which may be wider.
+  if (dtype == DType::bf16 || residual.dtype() != dtype || !all_read(dtype, x, weight, bias)) {
+    return composed::linear_add(x, weight, bias, residual);
+  }
+  Tensor y = make_empty(op.name(), shape, dtype);
+  linear_to(y, x, weight, {.bias = bias, .residual = residual});
   return op.differentiable(
-      y,
-      [x = op.save_if(op.needs(1), x), weight = op.save_if(op.needs(0), weight), like_x = Like(x),
-       like_w = Like(weight), has_bias = bias.defined(),
-       precision = float32_matmul_precision()](const Backward& g) -> Grads {
-        const PrecisionGuard guard(precision);
-        const Tensor& dy = g.dy(0);
-        const bool wants_bias = has_bias && g.needs(2);
-        if (!grad_enabled()) {
-          Tensor db;
-          if (wants_bias && dy.is_contiguous()) {
-            db = make_empty("linear", {like_w.shape[0]}, computed_in(dy.dtype()));
-            sweep(kernels::Activation::none, {}, dy, dy, db);
-          } else if (wants_bias) {
-            db = sum_to_size(dy, {like_w.shape[0]});
-          }
-          auto [dx, dw] = linear_gradients(g, dy, x, weight, like_x, like_w);
-          return {std::move(dx), std::move(dw), std::move(db)};
-        }
-        Tensor dx, dw, db;
-        if (wants_bias) db = sum_to_size(dy, {like_w.shape[0]});
-        if (g.needs(0)) dx = matmul(dy, to(*weight, dy.dtype()));
-        if (g.needs(1)) {
-          const Shape lead(like_x.shape.span().first(like_x.shape.rank() - 1));
-          dw = matmul(transpose(reshape(dy, {lead.numel(), like_w.shape[0]}), 0, 1),
-                      reshape(to(*x, dy.dtype()), {lead.numel(), like_w.shape[1]}));
-        }
-        return {dx, dw, db};
+      y, [saved = SavedLinear(op, x, weight, bias)](const Backward& g) -> Grads {
+        auto [dx, dw, db] = saved.gradients(g);
+        return {std::move(dx), std::move(dw), std::move(db), g.needs(3) ? g.take_dy(0) : Tensor()};
       });
 }
 
@@ -272,7 +321,7 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
   Tensor y = make_empty(op.name(), shape, dtype);
   const bool keeps = op.recording() && activation != Activation::relu;
   const Tensor p = keeps ? make_empty(op.name(), shape, dtype) : Tensor();
-  linear_to(y, x, weight, bias, in_kernels(activation), p);
+  linear_to(y, x, weight, {.bias = bias, .activation = in_kernels(activation), .preactivation = p});
   return op.differentiable(
       y,
       [x = op.save(x), weight = op.save(weight), bias = op.save_if(bias.defined(), bias),
@@ -305,6 +354,11 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
 Tensor composed::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor y = matmul(x, transpose(weight, 0, 1));
   return bias.defined() ? y + bias : y;
+}
+
+Tensor composed::linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                            const Tensor& residual) {
+  return adjoint::linear(x, weight, bias) + residual;
 }
 
 Tensor composed::linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -44,6 +44,8 @@ TEST(Autocast, ResultsHavePyTorchsDtypes) {
   EXPECT_EQ(bmm(unsqueeze(x, 0), unsqueeze(w, 0)).dtype(), DType::bf16);
   EXPECT_EQ(linear(x, w, select(w, 0, 0)).dtype(), DType::bf16);
   EXPECT_EQ(linear_activation(x, w, select(w, 0, 0), Activation::gelu).dtype(), DType::bf16);
+  EXPECT_EQ(linear_add(x, w, {}, b).dtype(), DType::bf16);
+  EXPECT_EQ(linear_add(x, w, {}, x).dtype(), DType::f32);  // as linear(x, w) + x
   const Tensor q = f32({2, 4, 8}, 3);
   EXPECT_EQ(scaled_dot_product_attention(q, q, q).dtype(), DType::bf16);
   EXPECT_EQ(softmax(b, -1).dtype(), DType::bf16);

@@ -197,6 +197,75 @@ TEST(Gemm, Epilogues) {
   }
 }
 
+// The bits of the product and then a sum, on every way through, whatever is added.
+template <class T>
+void check_residual(const std::string& isa, const Case& c, const int64_t (&batch)[3] = {1, 1, 1}) {
+  SCOPED_TRACE(describe(isa, c) + (sizeof(T) == 4 ? " f32" : " f64"));
+  const int64_t items = batch[0] * batch[1] * batch[2], c_row = c.n + 5, c_size = c.m * c_row;
+  const Place pa = place(c.a, c.m, c.k), pb = place(c.b, c.k, c.n);
+  const std::vector<T> a = numbers<T>(items * pa.size + 1, 1);
+  const std::vector<T> b = numbers<T>(items * pb.size + 1, 2), bias = numbers<T>(c.n, 3);
+  const std::vector<T> before = numbers<T>(items * c_size + 1, 4);
+  std::vector<T> residual = numbers<T>(items * c_size + 1, 5), product = before;
+  residual[0] = std::numeric_limits<T>::quiet_NaN();
+  residual[static_cast<size_t>(c.n) - 1] = std::numeric_limits<T>::infinity();
+  Gemm<T> g{c.m,
+            c.n,
+            c.k,
+            a.data() + pa.start,
+            pa.row,
+            pa.col,
+            b.data() + pb.start,
+            pb.row,
+            pb.col,
+            product.data(),
+            c_row,
+            static_cast<T>(c.alpha),
+            false,
+            c.bias ? bias.data() : nullptr,
+            Activation::none,
+            nullptr,
+            {batch[0], batch[1], batch[2]},
+            {batch[1] * batch[2] * pa.size, batch[2] * pa.size, pa.size},
+            {batch[1] * batch[2] * pb.size, batch[2] * pb.size, pb.size},
+            {batch[1] * batch[2] * c_size, batch[2] * c_size, c_size}};
+  run(isa, kSerial, g);
+  g.residual = residual.data();
+  for (const Exec* exec : {&kSerial, &kReversed, &kThreaded}) {
+    std::vector<T> out = before;
+    g.c = out.data();
+    run(isa, *exec, g);
+    int64_t wrong = 0;
+    for (size_t i = 0; i < out.size(); ++i) {
+      const bool in_c =
+          static_cast<int64_t>(i) < items * c_size && static_cast<int64_t>(i) % c_row < c.n;
+      const T want = in_c ? product[i] + residual[i] : before[i];
+      wrong += out[i] != want && !(std::isnan(out[i]) && std::isnan(want));
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT_TRUE(std::isnan(out[0]));
+  }
+}
+
+TEST(Gemm, ResidualIsAddedAtTheEnd) {
+  // Direct (skinny, turned, of several blocks), private with either side staying, shared.
+  const int64_t sizes[][3] = {{1, 33, 70},    {3, 200, 900},  {5, 19, 900},   {90, 83, 100},
+                              {60, 500, 800}, {500, 60, 800}, {250, 600, 90}, {530, 520, 390}};
+  for (const std::string& isa : isas()) {
+    for (const auto& s : sizes) {
+      for (const Layout layout : {Layout::row_major, Layout::transposed}) {
+        Case c{s[0], s[1], s[2], layout, layout};
+        check_residual<float>(isa, c);
+        c.bias = true;
+        c.alpha = -0.375;
+        check_residual<double>(isa, c);
+      }
+    }
+    check_residual<float>(isa, {7, 20, 0});
+    check_residual<float>(isa, {33, 40, 500}, {2, 3, 2});
+  }
+}
+
 // Either side stays while the other flows by; and both sides too large for that.
 TEST(Gemm, EveryWayThrough) {
   const int64_t sizes[][3] = {{60, 500, 800}, {500, 60, 800}, {250, 600, 90}, {530, 520, 390}};

@@ -1,4 +1,5 @@
 // Matrix products against sums written out, for every combination of ranks and layouts.
+#include <adjoint/core/inference_weights.h>
 #include <adjoint/core/precision.h>
 
 #include <thread>
@@ -240,6 +241,88 @@ TEST(LinearActivation, WithoutSomeGradients) {
     for (const auto& [one, two] : {std::pair{x0, x1}, {w0, w1}, {b0, b1}}) {
       ASSERT_EQ(one.grad().defined(), two.grad().defined());
       if (two.grad().defined()) expect_close(one.grad(), two.grad(), 1e-13);
+    }
+  }
+}
+
+TEST(LinearAdd, HasTheBitsOfTheTwo) {
+  const int64_t sizes[][3] = {{1, 40, 70}, {30, 33, 20}, {300, 150, 90}, {530, 520, 400}};
+  for (const auto& s : sizes) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Tensor x = random({s[0], s[2]}, 1, dtype), b = random({s[1]}, 3, dtype);
+      const Tensor r = random({s[0], s[1]}, 4, dtype);
+      for (const Tensor& w :
+           {random({s[1], s[2]}, 2, dtype), random({s[2], s[1]}, 2, dtype).transpose(0, 1)}) {
+        for (const Precision precision : {Precision::highest, Precision::high, Precision::medium}) {
+          SCOPED_TRACE(std::string(name(dtype)) + ' ' + std::to_string(s[0]) + ' ' +
+                       name(precision));
+          const PrecisionGuard guard(precision);
+          EXPECT_EQ(values(linear_add(x, w, b, r)), values(linear(x, w, b) + r));
+          EXPECT_EQ(values(linear_add(x, w, {}, strided(r))), values(linear(x, w) + r));
+        }
+        const NoGrad no_grad;
+        const InferenceWeights narrow(WeightFormat::bf16);
+        EXPECT_EQ(values(linear_add(x, w, b, r)), values(linear(x, w, b) + r));
+      }
+    }
+  }
+}
+
+TEST(LinearAdd, GradientsOfWhatIsLarge) {
+  const Tensor x = random({2, 150, 70}, 1, DType::f32), w = random({90, 70}, 2, DType::f32);
+  const Tensor b = random({90}, 3, DType::f32), r = random({2, 150, 90}, 4, DType::f32);
+  const Tensor dy = random({2, 150, 90}, 5, DType::f32);
+  const Function one = [](const std::vector<Tensor>& in) {
+    return linear_add(in[0], in[1], in[2], in[3]);
+  };
+  // What linear gives, and dy.
+  const auto expected = gradients(
+      [](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); }, {x, w, b}, dy);
+  const auto got = gradients(one, {x, w, b, r}, dy);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(values(got[i]), values(expected[i]));
+  EXPECT_EQ(values(got[3]), values(dy));
+  expect_same_on_threads([&] {
+    std::vector<Tensor> all = gradients(one, {x, w, b, r}, dy);
+    all.push_back(linear_add(x, w, b, r));
+    return all;
+  });
+  // The residual's gradient is dy itself.
+  const Tensor wanted = r.detach().requires_grad_();
+  const auto dr = grad({linear_add(x, w, b, wanted)}, {wanted}, {.grad_outputs = {dy}});
+  EXPECT_EQ(dr[0].raw_data(), dy.raw_data());
+}
+
+// Twice through the same leaves: products are added to gradients that exist.
+TEST(LinearAdd, AddsToGradients) {
+  const Tensor x = random({50, 40}, 1).requires_grad_(), w = random({40, 40}, 2).requires_grad_();
+  const Tensor b = random({40}, 3).requires_grad_();
+  const Tensor x1 = x.detach().requires_grad_(), w1 = w.detach().requires_grad_();
+  const Tensor b1 = b.detach().requires_grad_();
+  const Tensor dy = random({50, 40}, 4);
+  for (int i = 0; i < 2; ++i) {
+    linear_add(linear_add(x, w, b, x), w, b, x).backward({.gradient = dy});
+    const Tensor y = linear(x1, w1, b1) + x1;
+    (linear(y, w1, b1) + x1).backward({.gradient = dy});
+  }
+  for (const auto& [one, two] : {std::pair{x, x1}, {w, w1}, {b, b1}}) {
+    expect_close(one.grad(), two.grad(), 1e-13);
+  }
+}
+
+TEST(LinearAdd, WithoutSomeGradients) {
+  const Tensor x = random({7, 5}, 1), w = random({4, 5}, 2), b = random({4}, 3);
+  const Tensor r = random({7, 4}, 4);
+  for (int wanted = 1; wanted < 16; ++wanted) {
+    const auto input = [&](const Tensor& t, int i) {
+      return (wanted >> i & 1) != 0 ? t.detach().requires_grad_() : t.detach();
+    };
+    const std::vector<Tensor> one = {input(x, 0), input(w, 1), input(b, 2), input(r, 3)};
+    const std::vector<Tensor> two = {input(x, 0), input(w, 1), input(b, 2), input(r, 3)};
+    square(linear_add(one[0], one[1], one[2], one[3])).sum().backward();
+    square(linear(two[0], two[1], two[2]) + two[3]).sum().backward();
+    for (size_t i = 0; i < 4; ++i) {
+      ASSERT_EQ(one[i].grad().defined(), two[i].grad().defined());
+      if (two[i].grad().defined()) expect_close(one[i].grad(), two[i].grad(), 1e-13);
     }
   }
 }
