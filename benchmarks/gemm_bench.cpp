@@ -1,6 +1,6 @@
 // Matrix products: squares, and the shapes of a small GPT (768 tokens, width 128), in f32; where
 // the instruction set has other means for them, at the precisions `high` and `medium` too; squares
-// of bf16. ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
+// and few rows of bf16. ADJOINT_THREADS and ADJOINT_ISA choose; GFLOP/s is the counter to read.
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/parallel.h>
 #include <benchmark/benchmark.h>
@@ -65,6 +65,20 @@ const Shape kShapes[] = {
     {768, 3072, 256, "TN"},
 };
 
+const Shape kBf16Shapes[] = {
+    {256, 256, 256, "NN"},
+    {512, 512, 512, "NN"},
+    {1024, 1024, 1024, "NN"},
+    {1024, 1024, 1024, "NT"},
+    {2048, 2048, 2048, "NN"},
+    // A token, and a few.
+    {1, 3072, 768, "NT"},
+    {1, 768, 3072, "NT"},
+    {8, 3072, 768, "NT"},
+    {12, 3072, 768, "NT"},
+    {24, 3072, 768, "NT"},
+};
+
 void* acquire(size_t bytes) {
   // The one buffer of a kernel that runs again and again, as the caching allocator would give.
   static std::vector<char> memory;
@@ -114,14 +128,17 @@ void product(benchmark::State& state, const Shape& s, Product multiply) {
   count(state, 2.0 * static_cast<double>(s.batch * s.m * s.n * s.k));
 }
 
-void bf16_square(benchmark::State& state, int64_t n) {
-  std::vector<uint16_t> a(static_cast<size_t>(n * n), 0x3f00), b(a.size(), 0x3e80), c(a.size());
-  const MixedGemm gemm{n,
-                       n,
-                       n,
-                       {a.data(), true, n, 1},
-                       {b.data(), true, n, 1},
-                       {c.data(), true, n, 1},
+void bf16_product(benchmark::State& state, const Shape& s) {
+  const bool turned = s.layout[1] == 'T';
+  std::vector<uint16_t> a(static_cast<size_t>(s.m * s.k), 0x3f00);
+  std::vector<uint16_t> b(static_cast<size_t>(s.k * s.n), 0x3e80);
+  std::vector<uint16_t> c(static_cast<size_t>(s.m * s.n));
+  const MixedGemm gemm{s.m,
+                       s.n,
+                       s.k,
+                       {a.data(), true, s.k, 1},
+                       {b.data(), true, turned ? 1 : s.n, turned ? s.k : 1},
+                       {c.data(), true, s.n, 1},
                        1.0f,
                        false,
                        nullptr,
@@ -136,13 +153,17 @@ void bf16_square(benchmark::State& state, int64_t n) {
     kernels().gemm.mixed(scope, gemm);
     benchmark::ClobberMemory();
   }
-  count(state, 2.0 * static_cast<double>(n * n * n));
+  count(state, 2.0 * static_cast<double>(s.m * s.n * s.k));
+}
+
+std::string described(const Shape& s) {
+  return s.layout + ('/' + std::to_string(s.m)) + 'x' + std::to_string(s.n) + 'x' +
+         std::to_string(s.k);
 }
 
 void register_shapes(const char* precision, Product multiply) {
   for (const Shape& s : kShapes) {
-    std::string name = std::string("gemm_") + precision + '/' + s.layout + '/' +
-                       std::to_string(s.m) + 'x' + std::to_string(s.n) + 'x' + std::to_string(s.k);
+    std::string name = std::string("gemm_") + precision + '/' + described(s);
     if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
     benchmark::RegisterBenchmark(name.c_str(), [&s, multiply](benchmark::State& state) {
       product(state, s, multiply);
@@ -159,10 +180,10 @@ int main(int argc, char** argv) {
   register_shapes("f32", table.f32);
   if (table.f32_high != table.f32) register_shapes("f32_high", table.f32_high);
   if (table.f32_medium != table.f32) register_shapes("f32_medium", table.f32_medium);
-  for (const int64_t n : {256, 512, 1024, 2048}) {
-    const std::string name = "gemm_bf16/" + std::to_string(n);
-    benchmark::RegisterBenchmark(name.c_str(), [n](benchmark::State& state) {
-      bf16_square(state, n);
+  for (const Shape& s : kBf16Shapes) {
+    const std::string name = "gemm_bf16/" + described(s);
+    benchmark::RegisterBenchmark(name.c_str(), [&s](benchmark::State& state) {
+      bf16_product(state, s);
     })->UseRealTime();
   }
   benchmark::AddCustomContext("isa", isa_name());

@@ -13,19 +13,19 @@ namespace adjoint::kernels {
 // rows more while they stay in the second-level cache, for packed weights up to kFewPackedRows.
 constexpr int64_t kFewRows = 8, kFewCachedRows = 24, kFewCachedBytes = int64_t{320} << 10;
 constexpr int64_t kFewPackedRows = 64;
-constexpr bool few_rows(int64_t m, int64_t k, int64_t element_bytes) {
+[[gnu::always_inline]] constexpr bool few_rows(int64_t m, int64_t k, int64_t element_bytes) {
   return m <= kFewRows || (m <= kFewCachedRows && m * k * element_bytes <= kFewCachedBytes);
 }
 
 // y[i, j] = sum_k x[i, k] w[j, k] + bias[j], x (m, k), w (n, k), y (m, n). The sums are those of
 // Gemm bit for bit: chains of fma over k in order, in the same blocks.
 // REQUIRES: rows of w and y are contiguous; w_row >= k.
-template <class T>
+template <class T, class W = T>
 struct Skinny {
   int64_t m, n, k;
   const T* x;
   int64_t x_row, x_col;
-  const T* w;
+  const W* w;
   int64_t w_row;
   T* y;
   int64_t y_row;

@@ -2,135 +2,20 @@
 // contiguous in memory; the order of a sum is that of the matrix product (gemm.inl).
 #include "core/kernels/skinny.h"
 
-#include "core/kernels/gemm_tiles.h"
 #include "core/kernels/narrow.h"
-#include "core/kernels/streams.h"
+#include "core/kernels/skinny_rows.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// Rows of x at a time: as many accumulators as the registers hold beside a square (as it lies), or
-// beside kVectors columns (packed).
-#if defined(ADJOINT_ISA_AVX512)
-constexpr int kTurnedRows = 8, kPackedRows = 4;
-#elif defined(ADJOINT_ISA_AVX2)
-constexpr int kTurnedRows = 4, kPackedRows = 3;
+// Rows of x at a time: as many accumulators as the registers hold beside kVectors columns.
+#if defined(ADJOINT_ISA_AVX2)
+constexpr int kPackedRows = 3;
 #else
-constexpr int kTurnedRows = 4, kPackedRows = 4;
+constexpr int kPackedRows = 4;
 #endif
 // Registers of columns at a time: chains of their own, enough to hide an fma's latency.
 constexpr int kVectors = 4;
-
-// Calls f(first, last) for runs of panels of about `bytes` each, or of as many as keep the threads
-// evenly busy. Elements do not depend on the runs.
-template <class F>
-void for_panels(const Exec& exec, int64_t n, int64_t panel_bytes, int64_t bytes, const F& f) {
-  const int64_t panels = ceil_div(n, kPanel), total = panels * panel_bytes;
-  // Below, waking a thread costs more than it saves.
-  constexpr int64_t kWorthThreads = 1 << 17;
-  if (exec.threads == 1 || total < kWorthThreads) {
-    f(0, panels);
-    return;
-  }
-  const int64_t even = ceil_div(total / bytes, exec.threads) * exec.threads;
-  const int64_t tasks = min_of(panels, max_of(exec.threads, min_of(even, 32 * exec.threads)));
-  parallel_tasks(exec, tasks,
-                 [&](int64_t task) { f(panels * task / tasks, panels * (task + 1) / tasks); });
-}
-
-// --- as it lies ---
-
-// One register of columns of y, j to j + cols, for rows i to i + MR of x. Squares of w are turned
-// in registers. `ahead`: what is read next, of which each square fetches its share in the order of
-// memory, for the rows of a square are as many streams, too many for the hardware's own fetching;
-// or nullptr.
-template <class T, int MR>
-void turned_columns(const Skinny<T>& p, int64_t i, int64_t j, int cols, const char* ahead) {
-  using V = Vec<T>;
-  constexpr int size = V::size;
-  constexpr int64_t kLines = size * size * static_cast<int64_t>(sizeof(T)) / kLine;  // of a square
-  const T* const x = p.x + i * p.x_row;
-  const T* const w = p.w + j * p.w_row;
-  const int64_t block = max_of(1, KBlocks(p.k).size);
-  V total[MR];
-#pragma GCC unroll 8
-  for (int r = 0; r < MR; ++r) total[r] = V(0);
-  for (int64_t k0 = 0; k0 < p.k; k0 += block) {
-    const int64_t end = min_of(p.k, k0 + block);
-    V acc[MR];
-#pragma GCC unroll 8
-    for (int r = 0; r < MR; ++r) acc[r] = V(0);
-    const auto add = [&](int64_t k, V column) __attribute__((always_inline)) {
-#pragma GCC unroll 8
-      for (int r = 0; r < MR; ++r) acc[r] = fma(V(x[r * p.x_row + k * p.x_col]), column, acc[r]);
-    };
-    int64_t k = k0;
-    for (; k + size <= end; k += size) {
-      V square[size];
-      if (size > 1 && ahead != nullptr) {
-#pragma GCC unroll 16
-        for (int64_t l = 0; l < kLines; ++l) __builtin_prefetch(ahead + l * kLine, 0, 2);
-        ahead += kLines * kLine;
-      }
-      if (cols == size) [[likely]] {
-        load_transposed(w + k, p.w_row, size, square);
-      } else {
-        load_transposed(w + k, p.w_row, cols, square);
-      }
-#pragma GCC unroll 16
-      for (int c = 0; c < size; ++c) add(k + c, square[c]);
-    }
-    for (; k < end; ++k) {
-      T column[size] = {};
-      for (int c = 0; c < cols; ++c) column[c] = w[c * p.w_row + k];
-      add(k, V::load(column));
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < MR; ++r) total[r] = k0 == 0 ? acc[r] : total[r] + acc[r];
-  }
-  const V bias = p.bias != nullptr ? load(p.bias + j, cols) : V(0);
-#pragma GCC unroll 8
-  for (int r = 0; r < MR; ++r) {
-    store(fma(total[r], V(1), bias), p.y + (i + r) * p.y_row + j, cols);
-  }
-}
-
-// of[rows - 1].
-template <class T>
-struct TurnedFunctions {
-  void (*of[kTurnedRows])(const Skinny<T>&, int64_t, int64_t, int, const char*);
-
-  constexpr TurnedFunctions() : of() { fill<kTurnedRows>(); }
-
- private:
-  template <int MR>
-  constexpr void fill() {
-    of[MR - 1] = turned_columns<T, MR>;
-    if constexpr (MR > 1) fill<MR - 1>();
-  }
-};
-template <class T>
-constexpr TurnedFunctions<T> kTurned;
-
-template <class T>
-void streamed(const Exec& exec, const Skinny<T>& p) {
-  constexpr int size = Vec<T>::size;
-  const int64_t row_bytes = p.w_row * static_cast<int64_t>(sizeof(T));
-  for_panels(exec, p.n, kPanel * row_bytes, 1 << 19, [&](int64_t first, int64_t last) {
-    const int64_t end = min_of(p.n, last * kPanel);
-    for (int64_t j = first * kPanel; j < end; j += size) {
-      // Only where rows follow each other without gaps; and nothing beyond this task's own.
-      const bool fetches = p.w_row == p.k && j + 2 * size <= end;
-      const auto* ahead =
-          fetches ? reinterpret_cast<const char*>(p.w + (j + size) * p.w_row) : nullptr;
-      const int cols = static_cast<int>(min_of(size, end - j));
-      for (int64_t i = 0; i < p.m; i += kTurnedRows) {
-        const int64_t rows = min_of(kTurnedRows, p.m - i);
-        kTurned<T>.of[rows - 1](p, i, j, cols, i == 0 ? ahead : nullptr);
-      }
-    }
-  });
-}
 
 // --- packed ---
 
@@ -346,8 +231,8 @@ void scale_columns(const Exec& exec, const ScaleColumns& p) {
 }  // namespace
 
 extern const SkinnyTable ADJOINT_TABLE;
-const SkinnyTable ADJOINT_TABLE = {.f32 = streamed<float>,
-                                   .f64 = streamed<double>,
+const SkinnyTable ADJOINT_TABLE = {.f32 = streamed<float, float>,
+                                   .f64 = streamed<double, double>,
                                    .pack = {pack_bf16, pack_int8},
                                    .packed = {packed_product<Bf16>, packed_product<Int8>},
                                    .unpack = {unpack<Bf16>, unpack<Int8>},

@@ -1,6 +1,7 @@
 // The matrix product of every instruction set against a plain loop in long double.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -544,6 +545,107 @@ TEST(Gemm, MixedPrecision) {
                 (k + 4) * 1.2e-7 * (size + std::fabs(old)) + (narrow ? std::fabs(want) / 256 : 0);
             ASSERT_NEAR(got, want, bound) << "at " << i << ", " << j;
           }
+        }
+      }
+    }
+  }
+}
+
+// How an operand of a product lies, as f32, as bf16, and rounded to bf16 in f32.
+struct Operand {
+  int64_t row, col, step;  // of a matrix, and from one to the next
+  std::vector<float> wide, rounded;
+  Half half;
+
+  Operand(int64_t r, int64_t c, int64_t matrices, int64_t between, uint32_t seed)
+      : row(r), col(c), step(between), wide(numbers<float>(matrices, seed)), half(wide) {
+    for (size_t i = 0; i < wide.size(); ++i) {
+      rounded.push_back(static_cast<float>(half.value(static_cast<int64_t>(i))));
+    }
+  }
+  MixedMatrix mixed(bool narrow) {
+    return {narrow ? half.data() : static_cast<void*>(wide.data()), narrow, row, col};
+  }
+};
+// Rows, columns, columns with a gap of one, and neither; of a batch, or for all of it.
+Operand operand(int layout, int64_t rows, int64_t cols, bool repeats, uint32_t seed) {
+  const int64_t gap = layout == 2 ? 1 : 0;
+  const bool turned = layout == 1 || layout == 2;
+  const int64_t col = turned ? rows + gap : layout == 3 ? 2 : 1;
+  const int64_t row = turned ? 1 : layout == 3 ? 2 * cols + 1 : cols;
+  const int64_t size = (rows + 2) * (cols + 2) * 2;
+  return {row, col, 2 * size, repeats ? 0 : size, seed};
+}
+
+// Products that widen, and those of few rows that read a weight as it lies, have the bits of f32's
+// own product of rounded operands, whatever the layouts, batches and epilogues.
+TEST(Gemm, MixedPrecisionHasTheBitsOfRoundedOperands) {
+  constexpr int64_t n = 37;
+  for (const std::string& isa : isas()) {
+    const GemmTable& table = kernels_for(isa.c_str()).gemm;
+    for (int c = 0; c < 384; ++c) {
+      const int types = c % 8, b_layout = c / 8 % 4, a_layout = (c / 32 + c) % 4;
+      const int64_t m = std::array<int64_t, 6>{1, 3, 8, 9, 13, 2}[static_cast<size_t>(c / 64)];
+      const int64_t k = std::array<int64_t, 5>{402, 33, 64, 801, 1}[static_cast<size_t>(c % 5)];
+      const int64_t items = c % 7 == 0 ? 2 : 1;
+      SCOPED_TRACE(isa + ", case " + std::to_string(c));
+      Operand a = operand(a_layout, m, k, c % 2 == 0, 1),
+              b = operand(b_layout, k, n, c % 3 != 0, 2);
+      const bool narrow = (types & 4) != 0, accumulate = c % 11 < 5, keep = c % 13 < 6;
+      const auto activation = static_cast<Activation>(c % 5);
+      const std::vector<float> bias = numbers<float>(n, 3),
+                               before = numbers<float>(items * m * n, 4);
+      const Half half_before(before);
+      const auto described = [&](auto g) {
+        g.m = m;
+        g.n = n;
+        g.k = k;
+        g.alpha = 1;
+        g.bias = c % 2 == 0 ? bias.data() : nullptr;
+        g.activation = activation;
+        const int64_t batch[3] = {1, items, 1}, a_batch[3] = {0, a.step, 0},
+                      b_batch[3] = {0, b.step, 0}, c_batch[3] = {0, m * n, 0};
+        std::copy(batch, batch + 3, g.batch);
+        std::copy(a_batch, a_batch + 3, g.a_batch);
+        std::copy(b_batch, b_batch + 3, g.b_batch);
+        std::copy(c_batch, c_batch + 3, g.c_batch);
+        return g;
+      };
+      Gemm<float> f = described(Gemm<float>{});
+      std::vector<float> want = before, want_kept(before.size());
+      f.a = a.rounded.data();
+      f.a_row = a.row;
+      f.a_col = a.col;
+      f.b = b.rounded.data();
+      f.b_row = b.row;
+      f.b_col = b.col;
+      f.c = want.data();
+      f.c_row = n;
+      f.accumulate = accumulate && !narrow;
+      f.preactivation = keep ? want_kept.data() : nullptr;
+      table.f32(kSerial, f);
+      for (const Exec* exec : {&kSerial, &kReversed, &kThreaded}) {
+        MixedGemm g = described(MixedGemm{});
+        std::vector<float> got = before, got_kept(before.size());
+        Half half = half_before, half_kept(got_kept);
+        g.a = a.mixed((types & 1) != 0);
+        g.b = b.mixed((types & 2) != 0);
+        g.c = {narrow ? half.data() : static_cast<void*>(got.data()), narrow, n, 1};
+        g.accumulate = accumulate;
+        g.preactivation = !keep    ? nullptr
+                          : narrow ? half_kept.data()
+                                   : static_cast<void*>(got_kept.data());
+        table.mixed(*exec, g);
+        for (int64_t i = 0; i < items * m * n; ++i) {
+          const auto at = static_cast<size_t>(i);
+          const auto old = static_cast<float>(half_before.value(i));
+          const double expected =
+              narrow ? Half({accumulate ? old + want[at] : want[at]}).value(0) : want[at];
+          ASSERT_EQ(narrow ? half.value(i) : got[at], expected) << "at " << i;
+          if (!keep) continue;
+          ASSERT_EQ(narrow ? half_kept.value(i) : got_kept[at],
+                    narrow ? Half({want_kept[at]}).value(0) : want_kept[at])
+              << "at " << i;
         }
       }
     }
