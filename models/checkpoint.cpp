@@ -95,15 +95,16 @@ std::string option_of(std::string field) {
   return field == "model" ? field : "--" + field;
 }
 
-// The first difference as {field, saved, current}.
+// The first difference; null stands for what is not there.
 struct Difference {
-  std::string field, saved, current;
+  std::string field;
+  Json saved, current;
 };
 std::optional<Difference> first_difference(const Json& saved, const Json& current,
                                            const std::string& path) {
   if (!saved.is_object() || !current.is_object()) {
     if (saved == current) return std::nullopt;
-    return Difference{path, saved.dump(), current.dump()};
+    return Difference{path, saved, current};
   }
   const Json none;
   std::set<std::string> keys;
@@ -116,6 +117,19 @@ std::optional<Difference> first_difference(const Json& saved, const Json& curren
     if (difference) return difference;
   }
   return std::nullopt;
+}
+
+std::string described(const Json& value) { return value.is_null() ? "not given" : value.dump(); }
+
+// How to ask for what was saved.
+std::string as_then(const std::string& option, const Json& saved) {
+  if (!option.starts_with("--") || saved.is_object()) return "give the same as then";
+  if (saved.is_null() || saved == Json("")) return "leave " + option + " out as then";
+  if (saved.is_bool()) {
+    return (saved.get<bool>() ? "give --" : "give --no-") + option.substr(2) + " as then";
+  }
+  return "give " + option + " " + (saved.is_string() ? saved.get<std::string>() : saved.dump()) +
+         " as then";
 }
 
 }  // namespace
@@ -221,10 +235,12 @@ void check_identity(const Json& saved, const Json& current, const std::string& c
                      "; give the same as then, or another --out for a new run (with "
                      "--init ",
                      checkpoint, " it starts from these weights)");
-  fail<ConfigError>("resume: ", option_of(difference->field), " was ", difference->saved, " in ",
-                    checkpoint, " and is ", difference->current,
-                    " now; give the same as then, or another --out for a new run (with --init ",
-                    checkpoint, " it starts from these weights)");
+  const std::string option = option_of(difference->field);
+  fail<ConfigError>("resume: ", option, " was ", described(difference->saved), " in ", checkpoint,
+                    " and is ", described(difference->current), " now; ",
+                    as_then(option, difference->saved),
+                    ", or another --out for a new run (with --init ", checkpoint,
+                    " it starts from these weights)");
 }
 
 void write_weights(io::AtomicDirectory& folder, const nn::ModuleBase& model) {

@@ -345,7 +345,9 @@ TEST(CheckIdentity, NamesTheFirstFieldThatDiffers) {
   };
   Json current = saved;
   current["model"]["n_layer"] = 6;
-  EXPECT_TRUE(error(current).starts_with("resume: --n-layer was 4 in run/step-1 and is 6 now"))
+  EXPECT_TRUE(
+      error(current).starts_with("resume: --n-layer was 4 in run/step-1 and is 6 now; give "
+                                 "--n-layer 4 as then, or another --out for a new run"))
       << error(current);
   current = saved;
   current["data"] = "beef";
@@ -355,10 +357,30 @@ TEST(CheckIdentity, NamesTheFirstFieldThatDiffers) {
   EXPECT_TRUE(contains(error(current), "--seed was 1"));
   current = saved;
   current["dropout"] = 0.1;
-  EXPECT_TRUE(contains(error(current), "--dropout was null in run/step-1 and is 0.1 now"));
+  EXPECT_TRUE(contains(error(current),
+                       "--dropout was not given in run/step-1 and is 0.1 now; leave "
+                       "--dropout out as then, or"))
+      << error(current);
   current = saved;
   current.erase("model");
   EXPECT_TRUE(contains(error(current), "model was {"));
+  EXPECT_TRUE(contains(error(current), " and is not given now; give the same as then, or"));
+}
+
+TEST(CheckIdentity, SaysWhichOptionToGive) {
+  Json saved = Json::object({{"seed", 1}, {"autocast", "bf16"}, {"bias", false}}), current = saved;
+  const auto error = [&] {
+    return error_of<ConfigError>([&] { check_identity(saved, current, "run/step-1"); });
+  };
+  current.erase("autocast");
+  EXPECT_TRUE(
+      error().starts_with("resume: --autocast was \"bf16\" in run/step-1 and is not given "
+                          "now; give --autocast bf16 as then, or another --out"))
+      << error();
+  current = saved;
+  current["bias"] = true;
+  EXPECT_TRUE(contains(error(), "--bias was false in run/step-1 and is true now; give --no-bias"))
+      << error();
 }
 
 // --- metrics ---

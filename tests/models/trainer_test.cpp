@@ -386,7 +386,7 @@ TEST(Resume, AnotherRunIsAnError) {
       << error(other);
   other = settings;
   other.identity["model"] = "another";
-  EXPECT_TRUE(error(other).starts_with("resume: model was null in "));
+  EXPECT_TRUE(error(other).starts_with("resume: model was not given in "));
   // A model that the identity does not tell apart.
   other = settings;
   other.model.n_embd = 16;
