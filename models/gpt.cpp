@@ -1,3 +1,4 @@
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
@@ -239,7 +240,9 @@ KvCache Gpt::make_cache(int64_t batch) const {
   check<ShapeError>(batch >= 1, "Gpt::make_cache: batch ", batch, "; expected at least 1");
   KvCache cache;
   const Shape shape{batch, config_.n_head, config_.block_size, config_.n_embd / config_.n_head};
-  const DType dtype = transformer.wte.weight.dtype();
+  // What keys and values come in: autocast computes them in bf16.
+  const DType weights = transformer.wte.weight.dtype();
+  const DType dtype = autocast_enabled() && weights == DType::f32 ? DType::bf16 : weights;
   for (int64_t i = 0; i < config_.n_layer; ++i) {
     cache.layers.push_back({empty(shape, dtype), empty(shape, dtype)});
   }

@@ -120,7 +120,7 @@ class Gpt : public nn::Module<Gpt> {
   // where hooks or an observer want to see them.
   Tensor loss(const Tensor& ids, const Tensor& targets) const;
 
-  // A cache for `batch` texts side by side, empty.
+  // A cache for `batch` texts side by side, empty; of bf16 for a model of bf16 or under Autocast.
   KvCache make_cache(int64_t batch = 1) const;
   // The logits (B, vocab_size) after ids (B, T), which go on where the cache ends; adds them to it.
   // Not recorded. ShapeError where cache and ids are longer than block_size together.

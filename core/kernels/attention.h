@@ -44,9 +44,16 @@ struct Attention {
   Matrices dmask;       // (l, s), col 1
 };
 
+// A single query that sees all keys, which are read as they lie.
+[[gnu::always_inline]] constexpr bool is_query(const Attention& op) {
+  return op.l == 1 && !op.causal && op.q.col == 1 && op.k.col == 1 && op.v.col == 1;
+}
+
 // Indexed by f32, f64.
 struct AttentionTable {
   void (*forward[2])(const Exec&, const Attention&);
+  // As forward of f32, with k and v of bf16. REQUIRES: is_query.
+  void (*query_bf16)(const Exec&, const Attention&);
   void (*backward[2])(const Exec&, const Attention&);
 };
 

@@ -11,11 +11,11 @@ template <class T>
 constexpr int kQueryVectors = 64 / Vec<T>::size < 8 ? 64 / Vec<T>::size : 8;
 
 // Asks for row i of x, n wide: the next to be read, in the order of memory.
-template <class T>
-ADJOINT_INLINE void fetch_row(const Strided<T>& x, int64_t i, int64_t n) {
-  if constexpr (Vec<T>::size > 1) {
+template <class K>
+ADJOINT_INLINE void fetch_row(const Strided<K>& x, int64_t i, int64_t n) {
+  if constexpr (Register<K>::size > 1) {
     const auto* row = reinterpret_cast<const char*>(x.data + i * x.row);
-    for (int64_t at = 0; at < n * int64_t{sizeof(T)}; at += kLine) {
+    for (int64_t at = 0; at < n * int64_t{sizeof(K)}; at += kLine) {
       __builtin_prefetch(row + at, 0, 2);
     }
   }
@@ -24,17 +24,17 @@ ADJOINT_INLINE void fetch_row(const Strided<T>& x, int64_t i, int64_t n) {
 // scores[j] = q . k_j scale for the tile's keys, as they lie: the lanes of as many products as a
 // register has are turned and added. Asks for the values of the same keys on the way, and in the
 // first tile for the next keys.
-template <class T>
-void query_scores(const Item<T>& item, const Tile& t, T* scores) {
+template <class T, class K>
+void query_scores(const Item<T, K>& item, const Tile& t, T* scores) {
   using V = Vec<T>;
   constexpr int size = V::size;
   const int64_t e = item.op->e;
-  const Strided<T> keys = rows_from(item.k, t.k0), values = rows_from(item.v, t.k0);
+  const Strided<K> keys = rows_from(item.k, t.k0), values = rows_from(item.v, t.k0);
   alignas(kLine) T products[size * size];
   for (int64_t j = 0; j < t.n; j += size) {
     const int cols = static_cast<int>(min_of(size, t.n - j));
     for (int i = 0; i < cols; ++i) {
-      const T* const key = keys.data + (j + i) * keys.row;
+      const K* const key = keys.data + (j + i) * keys.row;
       V sum = 0;
       for_vectors<size>(e, [&](int64_t c, int lanes) {
         sum = fma(load(item.q.data + c, lanes), load(key + c, lanes), sum);
@@ -57,8 +57,8 @@ void query_scores(const Item<T>& item, const Tile& t, T* scores) {
 // out = p v (+ out where there are tiles before) for columns from c on,
 // all of kQueryVectors registers or, unless kWhole, what there is of them. Asks for the keys of the
 // next tile on the way.
-template <bool kWhole, class T>
-void query_columns(const Item<T>& item, const Tile& t, const T* p, int64_t c) {
+template <bool kWhole, class T, class K>
+void query_columns(const Item<T, K>& item, const Tile& t, const T* p, int64_t c) {
   using V = Vec<T>;
   constexpr int size = V::size, vectors = kQueryVectors<T>;
   const Attention& op = *item.op;
@@ -69,7 +69,7 @@ void query_columns(const Item<T>& item, const Tile& t, const T* p, int64_t c) {
   V sum[vectors];
 #pragma GCC unroll 8
   for (int v = 0; v < vectors; ++v) sum[v] = V(0);
-  const T* value = item.v.data + t.k0 * item.v.row + c;
+  const K* value = item.v.data + t.k0 * item.v.row + c;
   for (int64_t j = 0; j < t.n; ++j, value += item.v.row) {
     if (j < next) fetch_row(item.k, t.k0 + kKeys + j, op.e);
     const V weight = p[j];
@@ -87,19 +87,19 @@ void query_columns(const Item<T>& item, const Tile& t, const T* p, int64_t c) {
   }
 }
 
-template <class T>
-void query_values(const Item<T>& item, const Tile& t, const T* p) {
+template <class T, class K>
+void query_values(const Item<T, K>& item, const Tile& t, const T* p) {
   constexpr int64_t kColumns = kQueryVectors<T> * Vec<T>::size;
   for (int64_t c = 0; c < item.op->ev; c += kColumns) {
     const auto columns =
-        c + kColumns <= item.op->ev ? query_columns<true, T> : query_columns<false, T>;
+        c + kColumns <= item.op->ev ? query_columns<true, T, K> : query_columns<false, T, K>;
     columns(item, t, p, c);
   }
 }
 
-// The output of one block of queries.
-template <class T>
-void forward_block(const Item<T>& item, int64_t q0) {
+// The output of one block of queries; `kQuery`: of a single one, which sees all keys.
+template <bool kQuery, class T, class K>
+void forward_block(const Item<T, K>& item, int64_t q0) {
   const Attention& op = *item.op;
   alignas(64) T scores[kQueries * kKeys];
   T highest[kQueries], total[kQueries];
@@ -109,12 +109,9 @@ void forward_block(const Item<T>& item, int64_t q0) {
     total[i] = T(0);
   }
   const int64_t keys = op.causal ? min_of(op.s, q0 + rows) : op.s;
-  // A token that is generated: what counts is how fast keys and values come from memory.
-  const bool query =
-      op.l == 1 && !op.causal && item.q.col == 1 && item.k.col == 1 && item.v.col == 1;
   for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
     const Tile t = tile_at(op, q0, k0);
-    if (query) {
+    if constexpr (kQuery) {
       query_scores(item, t, scores);
     } else {
       make_scores(item, t, scores);
@@ -137,13 +134,13 @@ void forward_block(const Item<T>& item, int64_t q0) {
         });
       }
     }
-    if (query) {
+    if constexpr (kQuery) {
       query_values(item, t, scores);
-      continue;
+    } else {
+      tile_product<Causal::over_keys>(rows, op.ev, t.n, Strided<T>{scores, kKeys, 1},
+                                      rows_from(item.v, k0), mutable_row(item.out, q0),
+                                      item.out.row, T(1), k0 > 0, t.diagonal);
     }
-    tile_product<Causal::over_keys>(rows, op.ev, t.n, Strided<T>{scores, kKeys, 1},
-                                    rows_from(item.v, k0), mutable_row(item.out, q0), item.out.row,
-                                    T(1), k0 > 0, t.diagonal);
   }
   for (int64_t i = 0; i < rows; ++i) {
     T* const out = mutable_row(item.out, q0 + i);
@@ -263,7 +260,7 @@ void backward_queries(const Item<T>& item, int64_t q0) {
 constexpr int64_t kWorthTask = 1 << 16;
 
 // Calls f(item, block) for every item and every block of it, small ones together.
-template <class T, class F>
+template <class T, class K = T, class F>
 void for_blocks(const Exec& exec, const Attention& op, int64_t blocks, int64_t work, const F& f) {
   int64_t items = 1;
   for (int d = 0; d < op.batch_rank; ++d) items *= op.batch[d];
@@ -271,16 +268,28 @@ void for_blocks(const Exec& exec, const Attention& op, int64_t blocks, int64_t w
   parallel_tasks(exec, ceil_div(total, group), [&](int64_t task) {
     const int64_t last = min_of(total, (task + 1) * group);
     for (int64_t at = task * group; at < last; ++at) {
-      f(item_at<T>(op, at / blocks), at % blocks);
+      f(item_at<T, K>(op, at / blocks), at % blocks);
     }
   });
 }
 
+// A token that is generated: what counts is how fast keys and values come from memory.
+template <class T, class K>
+void forward_query(const Exec& exec, const Attention& op) {
+  for_blocks<T, K>(exec, op, 1, op.s * (op.e + op.ev),
+                   [](const Item<T, K>& item, int64_t) { forward_block<true>(item, 0); });
+}
+
 template <class T>
 void forward(const Exec& exec, const Attention& op) {
+  if (is_query(op)) {
+    forward_query<T, T>(exec, op);
+    return;
+  }
   const int64_t work = min_of(kQueries, op.l) * op.s * (op.e + op.ev);
-  for_blocks<T>(exec, op, ceil_div(op.l, kQueries), work,
-                [](const Item<T>& item, int64_t block) { forward_block(item, block * kQueries); });
+  for_blocks<T>(exec, op, ceil_div(op.l, kQueries), work, [](const Item<T>& item, int64_t block) {
+    forward_block<false>(item, block * kQueries);
+  });
 }
 
 template <class T>
@@ -323,6 +332,7 @@ void backward(const Exec& exec, const Attention& op) {
 
 extern const AttentionTable ADJOINT_TABLE;
 const AttentionTable ADJOINT_TABLE = {.forward = {forward<float>, forward<double>},
+                                      .query_bf16 = forward_query<float, bfloat16>,
                                       .backward = {backward<float>, backward<double>}};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

@@ -17,18 +17,20 @@ Strided<T> rows_from(const Strided<T>& x, int64_t row) {
   return {x.data + row * x.row, x.row, x.col};
 }
 
-// Everything about one item of the batch.
-template <class T>
+// Everything about one item of the batch; keys and values are of K.
+template <class T, class K = T>
 struct Item {
   const Attention* op;
   int64_t index;
-  Strided<T> q, k, v, out, dout, dq, dk, dv, dmask;
+  Strided<T> q;
+  Strided<K> k, v;
+  Strided<T> out, dout, dq, dk, dv, dmask;
   const char* mask;
   T* logsumexp;
 };
 
-template <class T>
-Item<T> item_at(const Attention& op, int64_t index) {
+template <class T, class K = T>
+Item<T, K> item_at(const Attention& op, int64_t index) {
   int64_t at[6] = {};
   for (int64_t rest = index, d = op.batch_rank - 1; d >= 0; --d) {
     at[d] = rest % op.batch[d];
@@ -39,17 +41,18 @@ Item<T> item_at(const Attention& op, int64_t index) {
     for (int d = 0; d < op.batch_rank; ++d) sum += at[d] * x.batch[d];
     return sum;
   };
-  const auto part = [&](const Matrices& x) {
-    T* data = static_cast<T*>(x.data);
-    return Strided<T>{data != nullptr ? data + offset(x) : nullptr, x.row, x.col};
+  const auto of = [&]<class E>(E* data, const Matrices& x) {
+    return Strided<E>{data != nullptr ? data + offset(x) : nullptr, x.row, x.col};
   };
+  const auto part = [&](const Matrices& x) { return of(static_cast<T*>(x.data), x); };
+  const auto cache = [&](const Matrices& x) { return of(static_cast<K*>(x.data), x); };
   const int64_t bytes = op.mask_kind == MaskKind::boolean ? 1 : static_cast<int64_t>(sizeof(T));
   T* logsumexp = static_cast<T*>(op.logsumexp);
   return {&op,
           index,
           part(op.q),
-          part(op.k),
-          part(op.v),
+          cache(op.k),
+          cache(op.v),
           part(op.out),
           part(op.dout),
           part(op.dq),
@@ -76,8 +79,8 @@ ADJOINT_INLINE const M* run_of(const M* x, int64_t stride, int64_t n, M* space) 
 }
 
 // Adds the mask to scores of query i and keys [k0, k0 + n).
-template <class T>
-void apply_mask(const Item<T>& item, int64_t i, int64_t k0, int64_t n, T* scores) {
+template <class T, class K>
+void apply_mask(const Item<T, K>& item, int64_t i, int64_t k0, int64_t n, T* scores) {
   using V = Vec<T>;
   const Matrices& mask = item.op->mask;
   const int64_t at = i * mask.row + k0 * mask.col;
@@ -99,8 +102,8 @@ void apply_mask(const Item<T>& item, int64_t i, int64_t k0, int64_t n, T* scores
 }
 
 // The dropout's factors, 0 or 1 / (1 - p), of query i and keys [k0, k0 + n).
-template <class T>
-void dropout_factors(const Item<T>& item, int64_t i, int64_t k0, int64_t n, T* factors) {
+template <class T, class K>
+void dropout_factors(const Item<T, K>& item, int64_t i, int64_t k0, int64_t n, T* factors) {
   const Attention& op = *item.op;
   uint32_t space[philox_space(kKeys)];
   const int64_t first = (item.index * op.l + i) * op.s + k0;

@@ -174,6 +174,48 @@ Tensor in_dtype(const Tensor& x, DType dtype) {
   return x.defined() && x.dtype() != DType::boolean ? to(x, dtype) : x;
 }
 
+// Whether keys and values of bf16 are read as they are: for a token that is generated, whose time
+// is that of reading them.
+bool reads_caches(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, bool causal) {
+  return !op.recording() && k.dtype() == DType::bf16 &&
+         kernels::is_query(attention_of({{}, 1, 0, causal, false, {}}, q, k, v, {}));
+}
+
+// All of the dtype that is computed in; keys and values may be of bf16 where reads_caches().
+Tensor attend(const Op& op, const Shape& batch, const Tensor& query, const Tensor& key,
+              const Tensor& value, const AttentionOptions& options) {
+  const Tensor& mask = options.mask;
+  Settings settings{batch,
+                    options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1)))),
+                    options.dropout_p,
+                    options.is_causal,
+                    mask.defined(),
+                    {}};
+  if (options.dropout_p > 0) {
+    Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
+    settings.key = {generator.seed(), generator.next_stream()};
+  }
+  const int64_t l = query.size(-2);
+  Tensor y = empty_like_layout(query, matrices_shape(batch, l, value.size(-1)));
+  Tensor logsumexp;
+  kernels::Attention attention = attention_of(settings, query, key, value, mask);
+  attention.out = matrices(y, batch);
+  if (op.recording()) {
+    logsumexp = make_empty(op.name(), {batch.numel(), l}, query.dtype());
+    attention.logsumexp = logsumexp.impl()->bytes();
+  }
+  const kernels::AttentionTable& table = kernel_table().attention;
+  const auto forward = key.dtype() == query.dtype() ? table.forward[static_cast<int>(key.dtype())]
+                                                    : table.query_bf16;
+  forward(KernelScope(), attention);
+  AttentionSaved saved{
+      op.save(query),    op.save(key), op.save(value), op.save_if(mask.defined(), mask),
+      op.save_output(y), logsumexp,    settings};
+  return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
+    return grad_enabled() ? recorded_gradients(s, b.dy(0)) : fused_gradients(s, b);
+  });
+}
+
 }  // namespace
 
 // P = softmax(S) with S = scale q k^T + mask, out = P v;   dv = P^T dout, dP = dout v^T,
@@ -197,42 +239,19 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     cast.mask = in_dtype(mask, dtype);
     return scaled_dot_product_attention(to(query, dtype), to(key, dtype), to(value, dtype), cast);
   }
+  const bool keeps_any = std::floor(options.dropout_p * 0x1p32) < 0x1p32;
   if (const DType wide = computed_in(dtype); wide != dtype) {
     const Autocast off(false);
     AttentionOptions cast = options;
     cast.mask = in_dtype(mask, wide);
-    return to(scaled_dot_product_attention(to(query, wide), to(key, wide), to(value, wide), cast),
-              dtype);
+    const Tensor q = to(query, wide);
+    if (keeps_any && reads_caches(op, q, key, value, options.is_causal)) {
+      return to(attend(op, batch, q, key, value, cast), dtype);
+    }
+    return to(scaled_dot_product_attention(q, to(key, wide), to(value, wide), cast), dtype);
   }
-  if (std::floor(options.dropout_p * 0x1p32) >= 0x1p32) {  // nothing is kept
-    return composed::scaled_dot_product_attention(query, key, value, options);
-  }
-  Settings settings{batch,
-                    options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(-1)))),
-                    options.dropout_p,
-                    options.is_causal,
-                    mask.defined(),
-                    {}};
-  if (options.dropout_p > 0) {
-    Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    settings.key = {generator.seed(), generator.next_stream()};
-  }
-  const int64_t l = query.size(-2);
-  Tensor y = empty_like_layout(query, matrices_shape(batch, l, value.size(-1)));
-  Tensor logsumexp;
-  kernels::Attention attention = attention_of(settings, query, key, value, mask);
-  attention.out = matrices(y, batch);
-  if (op.recording()) {
-    logsumexp = make_empty(op.name(), {batch.numel(), l}, dtype);
-    attention.logsumexp = logsumexp.impl()->bytes();
-  }
-  kernel_table().attention.forward[static_cast<int>(dtype)](KernelScope(), attention);
-  AttentionSaved saved{
-      op.save(query),    op.save(key), op.save(value), op.save_if(mask.defined(), mask),
-      op.save_output(y), logsumexp,    settings};
-  return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
-    return grad_enabled() ? recorded_gradients(s, b.dy(0)) : fused_gradients(s, b);
-  });
+  if (!keeps_any) return composed::scaled_dot_product_attention(query, key, value, options);
+  return attend(op, batch, query, key, value, options);
 }
 
 Tensor composed::scaled_dot_product_attention(const Tensor& query, const Tensor& key,

@@ -1,7 +1,9 @@
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/memory.h>
 
 #include <cmath>
 #include <string>
+#include <tuple>
 
 #include "core/kernels/kernels.h"
 #include "core/ops/composed.h"
@@ -128,6 +130,37 @@ TEST(Attention, OneQueryMatchesItsDefinition) {
   for (const double value : scaled_dot_product_attention(q, broken, v).to_vector<double>()) {
     EXPECT_TRUE(std::isnan(value));
   }
+}
+
+// Keys and values of bf16 are read as they are: the bits of their f32 copies, without the copies.
+TEST(Attention, OneQueryReadsCachesOfBf16) {
+  const NoGrad no_grad;
+  for (const auto& [s, e, ev] :
+       {std::tuple<int64_t, int64_t, int64_t>{1, 64, 64}, {130, 20, 33}, {990, 64, 64}}) {
+    const Tensor q = to(random({2, 3, 1, e}, 1), DType::bf16);
+    const Tensor k = slice(to(random({2, 3, s + 5, e}, 2), DType::bf16), 2, 2, s + 2);
+    const Tensor v = slice(to(random({2, 3, s + 5, ev}, 3), DType::bf16), 2, 2, s + 2);
+    const Tensor allowed = random({s}, 4) > -0.5, bias = to(random({3, 1, s}, 5), DType::bf16);
+    const auto wide = [](const Tensor& x) { return to(x, DType::f32); };
+    for (const Tensor& mask : {Tensor(), allowed, bias}) {
+      for (const double dropout : {0.0, 0.5, 1.0}) {
+        Generator generator(9), wide_generator(9);
+        AttentionOptions options{.mask = mask, .dropout_p = dropout, .generator = &generator};
+        const Tensor y = scaled_dot_product_attention(q, k, v, options);
+        if (mask.defined() && mask.dtype() == DType::bf16) options.mask = wide(mask);
+        options.generator = &wide_generator;
+        expect_same_bits(
+            y, to(scaled_dot_product_attention(wide(q), wide(k), wide(v), options), DType::bf16));
+        EXPECT_EQ(generator.offset(), wide_generator.offset());
+      }
+    }
+  }
+  const Tensor q = zeros({8, 1, 64}, DType::bf16), cache = ones({8, 4096, 64}, DType::bf16);
+  reset_peak_memory();
+  const int64_t before = memory_stats().peak;
+  const Tensor y = scaled_dot_product_attention(q, cache, cache);
+  EXPECT_LT(memory_stats().peak - before, cache.numel());  // a copy in f32 has four bytes for each
+  expect_same_bits(y, ones({8, 1, 64}, DType::bf16));
 }
 
 TEST(Attention, Gradients) {
