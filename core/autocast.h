@@ -14,8 +14,9 @@
 //   multiplies at Precision::medium;
 // - every other operator computes in what its inputs promote to (bf16 in f32, rounded once);
 // - f64 stays f64.
-// A weight is read as it is and rounded where a product packs it: no copy in bf16 is made. Backward
-// runs in the dtypes of the forward's results, wherever it is called: it ignores the mode.
+// A weight is read as it is and rounded where a product packs it, or from the copy in bf16 that
+// the step of an optimizer left of it; the copy goes when the weight is written. Backward runs in
+// the dtypes of the forward's results, wherever it is called: it ignores the mode.
 #pragma once
 
 #include <adjoint/core/dtype.h>

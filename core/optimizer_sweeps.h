@@ -6,8 +6,10 @@
 // parameter in bf16 are of f32, as are the sums: the parameter is rounded where it is stored, to
 // the nearest, so steps below 2^-9 of it are lost. Training wants weights in f32 and
 // <adjoint/core/autocast.h>. The parameter and the moments must be contiguous; a gradient may have
-// any layout. The tensors that an update refers to must outlive the call, and each parameter be in
-// one update only.
+// any layout. A parameter of f32 that products under Autocast have read since the last sweep is
+// also written in bf16, into a copy beside it that the next products read instead: half the bytes,
+// the same bits. The tensors that an update refers to must outlive the call, and each parameter be
+// in one update only.
 #pragma once
 
 #include <adjoint/core/tensor.h>

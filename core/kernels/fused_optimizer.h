@@ -11,12 +11,14 @@ namespace adjoint::kernels {
 
 // Contiguous spans of n elements: parameters and gradients of T, moments of M, which is what T is
 // computed in. Scalars are f64 and rounded once to M; a parameter is rounded where it is stored.
+// `rounded`: where the new parameters of f32 go in bf16 too, or nullptr.
 template <class T, class M = T>
 struct SgdArgs {
   int64_t n;
   T* p;
   const T* g;
   M* momentum_buffer;  // nullptr without momentum
+  bfloat16* rounded;
   double lr, momentum, dampening, weight_decay, gradient_scale;
   bool nesterov, first_step;
 };
@@ -28,7 +30,8 @@ struct AdamArgs {
   const T* g;
   M* m;
   M* v;
-  M* v_max;      // nullptr without amsgrad
+  M* v_max;  // nullptr without amsgrad
+  bfloat16* rounded;
   double decay;  // p *= decay first; 1 for none (decoupled)
   double l2;     // g += l2 p; 0 for none
   double beta1, beta2;

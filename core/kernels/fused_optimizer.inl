@@ -46,6 +46,15 @@ void sweep(const Exec& exec, const Args* spans, int64_t count, const Update& upd
       });
 }
 
+// Parameters at i, also in bf16 where the span has a place for them.
+template <class Args, class V>
+ADJOINT_INLINE void store_parameters(const Args& a, V x, int64_t i, int lanes) {
+  store(x, a.p + i, lanes);
+  if constexpr (__is_same(decltype(a.p), float*)) {
+    if (a.rounded != nullptr) store(x, a.rounded + i, lanes);
+  }
+}
+
 template <class T>
 void sgd(const Exec& exec, const SgdArgs<T, Computed<T>>* spans, int64_t count) {
   using V = Register<T>;
@@ -60,7 +69,7 @@ void sgd(const Exec& exec, const SgdArgs<T, Computed<T>>* spans, int64_t count) 
         store(m, a.momentum_buffer + i, lanes);
         g = a.nesterov ? fma(momentum, m, g) : m;
       }
-      store(fnma(lr, g, p), a.p + i, lanes);
+      store_parameters(a, fnma(lr, g, p), i, lanes);
     };
   });
 }
@@ -84,7 +93,7 @@ void adam(const Exec& exec, const AdamArgs<T, Computed<T>>* spans, int64_t count
         v = maximum(v, load(a.v_max + i, lanes));
         store(v, a.v_max + i, lanes);
       }
-      store(fnma(step_size, m / fma(sqrt(v), v_scale, eps), p), a.p + i, lanes);
+      store_parameters(a, fnma(step_size, m / fma(sqrt(v), v_scale, eps), p), i, lanes);
     };
   });
 }

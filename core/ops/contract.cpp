@@ -66,6 +66,20 @@ struct Elements {
   }
 };
 
+// An operand that is rounded to bf16: where an optimizer's sweep has left it so, that.
+Elements rounded_operand(const Tensor& x) {
+  Elements elements(x);
+  if (x.dtype() != DType::f32) return elements;
+  Storage* storage = x.impl()->storage;
+  const auto all = static_cast<int64_t>(storage->bytes / sizeof(float));
+  if (const PackedWeight* copy = storage->packed.rounded(all)) {
+    elements.data = static_cast<char*>(copy->panels);
+    elements.size = sizeof(bfloat16);
+    elements += x.impl()->offset;
+  }
+  return elements;
+}
+
 // A product of operands of f32 or bf16, with the members of a Gemm.
 struct MixedProduct {
   int64_t m, n, k;
@@ -267,8 +281,8 @@ void contract_mixed(const Tensor& c, const Tensor& a, const Tensor& b, const Epi
   MixedProduct g{a.shape()[ra - 2],
                  b.shape()[rb - 1],
                  a.shape()[ra - 1],
-                 Elements(a),
-                 Elements(b),
+                 rounded_operand(a),
+                 rounded_operand(b),
                  Elements(c),
                  Elements(epilogue.preactivation),
                  a.strides()[ra - 2],

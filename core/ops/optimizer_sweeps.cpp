@@ -56,6 +56,7 @@ kernels::SgdArgs<T, M> sgd_args(const Tensor& p, const Tensor& g, const Tensor& 
           .p = p.impl()->data<T>(),
           .g = g.impl()->data<T>(),
           .momentum_buffer = data_or_null<M>(buffer),
+          .rounded = nullptr,
           .lr = o.lr,
           .momentum = o.momentum,
           .dampening = o.dampening,
@@ -89,6 +90,7 @@ kernels::AdamArgs<T, M> adam_args(const AdamUpdate& u, const Tensor& g,
           .m = u.m.impl()->data<M>(),
           .v = u.v.impl()->data<M>(),
           .v_max = data_or_null<M>(u.v_max),
+          .rounded = nullptr,
           .decay = o.decoupled_decay ? 1 - o.lr * o.weight_decay : 1,
           .l2 = o.decoupled_decay ? 0 : o.weight_decay,
           .beta1 = o.beta1,
@@ -113,6 +115,52 @@ struct Spans {
   }
 };
 
+// The bf16 copies that a sweep writes: of each parameter that products have read rounded since the
+// last one.
+class RoundedCopies {
+ public:
+  // `spans` are those of f32. Nothing may be checked any more.
+  template <class Update, class Args>
+  RoundedCopies(std::span<const Update> updates, std::vector<Args>& spans) {
+    size_t at = 0;
+    for (const Update& u : updates) {
+      if (u.parameter.dtype() == DType::f32) spans[at++].rounded = place_for(u.parameter);
+    }
+  }
+  RoundedCopies(const RoundedCopies&) = delete;
+  RoundedCopies& operator=(const RoundedCopies&) = delete;
+  ~RoundedCopies() {
+    for (const Copy& copy : copies_) {
+      if (copy.weight != nullptr) PackedWeight::destroy(copy.weight);
+    }
+  }
+
+  // When all are written, and their parameters marked as changed.
+  void publish() {
+    for (const Copy& copy : copies_) copy.storage->packed.publish(copy.weight);
+    copies_.clear();
+  }
+
+ private:
+  struct Copy {
+    Storage* storage;
+    PackedWeight* weight;
+  };
+
+  bfloat16* place_for(const Tensor& parameter) {
+    Storage* storage = parameter.impl()->storage;
+    if (!storage->packed.take_wanted()) return nullptr;
+    const auto elements = static_cast<int64_t>(storage->bytes / sizeof(float));
+    if (parameter.numel() != elements) return nullptr;
+    storage->packed.clear();  // what is written now may take its place
+    copies_.push_back({storage, nullptr});
+    copies_.back().weight = PackedWeight::create(PackedWeight::Key::rounded(elements));
+    return static_cast<bfloat16*>(copies_.back().weight->panels);
+  }
+
+  std::vector<Copy> copies_;
+};
+
 template <class Args, class Kernel>
 void run(std::vector<Args>& spans, Kernel kernel) {
   if (!spans.empty()) kernel(KernelScope(), spans.data(), static_cast<int64_t>(spans.size()));
@@ -132,10 +180,12 @@ void sgd_sweep(std::span<const SgdUpdate> updates) {
     };
     spans.add(u.parameter.dtype(), args);
   }
+  RoundedCopies copies(updates, spans.f32);
   run(spans.f32, kernel_table().fused_optimizer.sgd_f32);
   run(spans.f64, kernel_table().fused_optimizer.sgd_f64);
   run(spans.bf16, kernel_table().fused_optimizer.sgd_bf16);
   for (const SgdUpdate& u : updates) u.parameter.mark_changed("sgd_sweep");
+  copies.publish();
 }
 
 void adam_sweep(std::span<const AdamUpdate> updates) {
@@ -156,10 +206,12 @@ void adam_sweep(std::span<const AdamUpdate> updates) {
     };
     spans.add(u.parameter.dtype(), args);
   }
+  RoundedCopies copies(updates, spans.f32);
   run(spans.f32, kernel_table().fused_optimizer.adam_f32);
   run(spans.f64, kernel_table().fused_optimizer.adam_f64);
   run(spans.bf16, kernel_table().fused_optimizer.adam_bf16);
   for (const AdamUpdate& u : updates) u.parameter.mark_changed("adam_sweep");
+  copies.publish();
 }
 
 double sum_of_squares(std::span<const Tensor> tensors) {

@@ -30,7 +30,8 @@ InferenceWeights::~InferenceWeights() { format = before_; }
 PackedWeight* PackedWeight::create(const Key& key) {
   const bool scaled = key.format == WeightFormat::int8;
   const size_t scales = scaled ? rounded(static_cast<size_t>(key.out) * sizeof(float)) : 0;
-  const auto elements = static_cast<size_t>(kernels::packed_elements(key.out, key.in));
+  const auto elements = static_cast<size_t>(
+      key.in_panels ? kernels::packed_elements(key.out, key.in) : key.out * key.in);
   const size_t bytes = kHeader + scales + elements * (scaled ? sizeof(int8_t) : sizeof(uint16_t));
   auto* const block = static_cast<char*>(allocate(bytes));
   auto* const at = reinterpret_cast<float*>(block + kHeader);

@@ -1,8 +1,14 @@
 // Automatic mixed precision: which dtype each operator computes in, and what backward makes of it.
 #include <adjoint/core/autocast.h>
+#include <adjoint/core/inplace.h>
+#include <adjoint/core/memory.h>
+#include <adjoint/core/optimizer_sweeps.h>
 
+#include <cstring>
 #include <thread>
+#include <vector>
 
+#include "core/tensor/tensor_impl.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
@@ -124,6 +130,92 @@ TEST(Autocast, ThreadsDoNotChangeBits) {
     w.zero_grad();
     return all;
   });
+}
+
+// --- copies in bf16 that an optimizer's sweep leaves ---
+
+Tensor bf16_product(const Tensor& x, const Tensor& w) {
+  const NoGrad no_grad;
+  const Autocast guard(DType::bf16);
+  return linear(x, w);
+}
+// Looks at the copy without asking for it.
+const PackedWeight* copy_of(const Tensor& w) {
+  return w.impl()->storage->packed.find(PackedWeight::Key::rounded(w.numel()));
+}
+void sgd(const Tensor& w, const Tensor& gradient) {
+  const std::vector<SgdUpdate> updates{{w, gradient, Tensor(), {.lr = 0.5}}};
+  sgd_sweep(updates);
+}
+void adam(const Tensor& w, const Tensor& gradient) {
+  const Tensor m = zeros_like(w), v = zeros_like(w);
+  const std::vector<AdamUpdate> updates{{w, gradient, m, v, Tensor(), {.lr = 0.5}}};
+  adam_sweep(updates);
+}
+
+TEST(RoundedCopies, AreOfWhatTheSweepWrote) {
+  for (const auto sweep : {sgd, adam}) {
+    const Tensor w = f32({301, 257}, 1), x = f32({5, 257}, 2), many = f32({64, 257}, 3);
+    const Tensor g = f32({301, 257}, 4);
+    sweep(w, g);
+    EXPECT_EQ(copy_of(w), nullptr);  // nobody has asked
+    bf16_product(x, w);
+    EXPECT_EQ(copy_of(w), nullptr);  // only a sweep makes it
+    const int64_t before = memory_stats().current;
+    sweep(w, g);
+    const PackedWeight* copy = copy_of(w);
+    ASSERT_NE(copy, nullptr);
+    EXPECT_GE(memory_stats().current - before, 2 * w.numel() - (64 << 10));
+    const Tensor same = w.clone();
+    EXPECT_EQ(copy_of(same), nullptr);
+    const Tensor expected = to(same, DType::bf16);
+    EXPECT_EQ(std::memcmp(copy->panels, expected.raw_data(), 2 * static_cast<size_t>(w.numel())),
+              0);
+    for (const Tensor& in : {x, many})
+      expect_same_bits(bf16_product(in, w), bf16_product(in, same));
+    // Views of the weight find their part of it.
+    const auto part = [](const Tensor& of) { return slice(slice(of, 0, 17, 200), 1, 3, 101); };
+    const Tensor narrow = slice(many, 1, 3, 101);
+    expect_same_bits(bf16_product(narrow, part(w)), bf16_product(narrow, part(same)));
+    expect_same_bits(bf16_product(f32({6, 301}, 5), transpose(w, 0, 1)),
+                     bf16_product(f32({6, 301}, 5), transpose(same, 0, 1)));
+    // It is what products read.
+    std::memset(const_cast<void*>(copy->panels), 0, 2 * static_cast<size_t>(w.numel()));
+    expect_same_bits(bf16_product(x, w), zeros({5, 301}, DType::bf16));
+  }
+}
+
+TEST(RoundedCopies, GoWithTheNextWrite) {
+  const Tensor w = f32({33, 65}, 1), x = f32({4, 65}, 2), g = f32({33, 65}, 3);
+  const auto fresh = [&] {
+    bf16_product(x, w);
+    sgd(w, g);
+    ASSERT_NE(copy_of(w), nullptr);
+  };
+  const auto gone = [&] {
+    EXPECT_EQ(copy_of(w), nullptr);
+    expect_same_bits(bf16_product(x, w), bf16_product(x, w.clone()));
+  };
+  fresh();
+  mul_(w, 2.0);
+  gone();
+  fresh();
+  fill_(slice(w, 0, 3, 4), 1.0);  // through a view
+  gone();
+  fresh();
+  sgd(w, g);  // nobody has looked since
+  gone();
+  // Not for what is not a storage of its own, nor for other dtypes.
+  const Tensor half = slice(w, 0, 0, 16);
+  bf16_product(x, half);
+  sgd(half, slice(g, 0, 0, 16));
+  gone();
+  for (const DType dtype : {DType::bf16, DType::f64}) {
+    const Tensor other = to(w, dtype);
+    bf16_product(to(x, dtype), other);
+    sgd(other, to(g, dtype));
+    EXPECT_EQ(copy_of(other), nullptr);
+  }
 }
 
 }  // namespace
