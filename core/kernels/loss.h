@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/kernels/dtypes.h"
 #include "core/kernels/exec.h"
 
 namespace adjoint::kernels {
@@ -15,7 +16,7 @@ struct CrossEntropy {
   const int64_t* target;
   int64_t ignore_index;
   double smoothing;
-  void *loss, *logsumexp;  // one for each row
+  void *loss, *logsumexp;  // one for each row, of what x is computed in
 };
 
 // dx = (softmax(x) - weight of the class) scale dy[row]; zero in ignored rows.
@@ -25,15 +26,15 @@ struct CrossEntropyBackward {
   const int64_t* target;
   int64_t ignore_index;
   double smoothing, scale;
-  const void *logsumexp, *dy;
-  int64_t dy_stride;  // 0: one dy for all rows
+  const void *logsumexp, *dy;  // of what x is computed in
+  int64_t dy_stride;           // 0: one dy for all rows
   void* dx;
 };
 
-// Indexed by f32, f64.
 struct LossTable {
-  void (*cross_entropy[2])(const Exec&, const CrossEntropy&);
-  void (*cross_entropy_backward[2])(const Exec&, const CrossEntropyBackward&);
+  void (*cross_entropy[kFloatingPlaces])(const Exec&, const CrossEntropy&);
+  void (*cross_entropy_backward[kFloatingPlaces])(const Exec&, const CrossEntropyBackward&);
+  // The others are indexed by f32, f64.
   // *sum = sum of (a - b)^2 over n elements, accumulated in f64 across blocks.
   void (*squared_error[2])(const Exec&, int64_t n, const void* a, const void* b, double* sum);
   // d = (a - b) scale

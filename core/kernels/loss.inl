@@ -15,34 +15,35 @@ ADJOINT_INLINE T first(Vec<T> x) {
 
 template <class T>
 void cross_entropy(const Exec& exec, const CrossEntropy& op) {
-  using V = Vec<T>;
+  using A = Computed<T>;
+  using V = Vec<A>;
   const int64_t n = op.n;
-  const T smoothing = static_cast<T>(op.smoothing);
+  const A smoothing = static_cast<A>(op.smoothing);
   for_each_row(exec, op.rows, n, [&](int64_t row) {
     const T* x = static_cast<const T*>(op.x) + row * n;
-    T* const loss = static_cast<T*>(op.loss) + row;
-    T* const logsumexp = static_cast<T*>(op.logsumexp) + row;
+    A* const loss = static_cast<A*>(op.loss) + row;
+    A* const logsumexp = static_cast<A*>(op.logsumexp) + row;
     const int64_t target = op.target[row];
     if (target == op.ignore_index) {
-      *loss = *logsumexp = T(0);
+      *loss = *logsumexp = A(0);
       return;
     }
     const auto plus = [](V a, V b) { return a + b; };
     const V m = reduce_max(fold_row(
-        n, V(-infinity<T>()), [](V a, V b) { return max(a, b); },
+        n, V(-infinity<A>()), [](V a, V b) { return max(a, b); },
         [&](V highest, int64_t j, int lanes) { return max(highest, load(x + j, lanes)); }));
     const V sum = fold_row(n, V(0), plus, [&](V so_far, int64_t j, int lanes) {
       prefetch(x + j, n * int64_t{sizeof(T)});
       return so_far + exp(load(x + j, lanes) - m);
     });
-    const T lse = first(m + log(V(reduce_add(sum))));
+    const A lse = first(m + log(V(reduce_add(sum))));
     *logsumexp = lse;
-    *loss = lse - x[target];
-    if (smoothing != T(0)) {
+    *loss = lse - static_cast<A>(x[target]);
+    if (smoothing != A(0)) {
       const V sum_x = fold_row(n, V(0), plus, [&](V so_far, int64_t j, int lanes) {
         return so_far + load(x + j, lanes);
       });
-      const T uniform = lse - reduce_add(sum_x) / static_cast<T>(n);
+      const A uniform = lse - reduce_add(sum_x) / static_cast<A>(n);
       *loss = (1 - smoothing) * *loss + smoothing * uniform;
     }
   });
@@ -50,9 +51,10 @@ void cross_entropy(const Exec& exec, const CrossEntropy& op) {
 
 template <class T>
 void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
-  using V = Vec<T>;
+  using A = Computed<T>;
+  using V = Vec<A>;
   const int64_t n = op.n;
-  const T smoothing = static_cast<T>(op.smoothing);
+  const A smoothing = static_cast<A>(op.smoothing);
   const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, op.dx != op.x);
   const auto gradient_of = [&](int64_t row) {
     const T* x = static_cast<const T*>(op.x) + row * n;
@@ -62,14 +64,14 @@ void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
       __builtin_memset(dx, 0, static_cast<size_t>(n) * sizeof(T));
       return;
     }
-    const T scale = static_cast<const T*>(op.dy)[row * op.dy_stride] * static_cast<T>(op.scale);
-    const V lse = static_cast<const T*>(op.logsumexp)[row];
-    const V everywhere = smoothing / static_cast<T>(n);
+    const A scale = static_cast<const A*>(op.dy)[row * op.dy_stride] * static_cast<A>(op.scale);
+    const V lse = static_cast<const A*>(op.logsumexp)[row];
+    const V everywhere = smoothing / static_cast<A>(n);
     const auto gradient = [&](V v) { return (exp(v - lse) - everywhere) * V(scale); };
     // Made apart: reading it back would wait for memory where it has gone around the caches.
-    const T of_target = first(gradient(V(x[target]))) - (1 - smoothing) * scale;
+    const A of_target = first(gradient(V(static_cast<A>(x[target])))) - (1 - smoothing) * scale;
     write_row(dx, n, streamed, [&](int64_t j, int lanes) { return gradient(load(x + j, lanes)); });
-    dx[target] = of_target;
+    dx[target] = static_cast<T>(of_target);
   };
   for_each_row(exec, op.rows, n, gradient_of, streamed);
 }
@@ -119,8 +121,9 @@ void squared_error_backward(const Exec& exec, int64_t n, const void* a, const vo
 
 extern const LossTable ADJOINT_TABLE;
 const LossTable ADJOINT_TABLE = {
-    .cross_entropy = {cross_entropy<float>, cross_entropy<double>},
-    .cross_entropy_backward = {cross_entropy_backward<float>, cross_entropy_backward<double>},
+    .cross_entropy = {cross_entropy<float>, cross_entropy<double>, cross_entropy<bfloat16>},
+    .cross_entropy_backward = {cross_entropy_backward<float>, cross_entropy_backward<double>,
+                               cross_entropy_backward<bfloat16>},
     .squared_error = {squared_error<float>, squared_error<double>},
     .squared_error_backward = {squared_error_backward<float>, squared_error_backward<double>},
 };

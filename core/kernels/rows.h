@@ -50,15 +50,16 @@ ADJOINT_INLINE bool streams_rows(int64_t rows, int64_t row_bytes, bool apart) {
 template <class T, class F>
 ADJOINT_INLINE void write_row(T* y, int64_t n, bool streamed, const F& f) {
   if (!streamed) {
-    for_vectors<Vec<T>::size>(n, [&](int64_t j, int lanes) { store(f(j, lanes), y + j, lanes); });
+    for_vectors<Register<T>::size>(n,
+                                   [&](int64_t j, int lanes) { store(f(j, lanes), y + j, lanes); });
     return;
   }
   Out<T> out(y, 0, 1, true);
   for (int64_t i = 0, m; i < n; i += m) {
     m = out.count(i, n);
     T* const to = out.block(i);
-    for_vectors<Vec<T>::size>(m,
-                              [&](int64_t j, int lanes) { store(f(i + j, lanes), to + j, lanes); });
+    for_vectors<Register<T>::size>(
+        m, [&](int64_t j, int lanes) { store(f(i + j, lanes), to + j, lanes); });
     out.flush(i, m);
   }
 }

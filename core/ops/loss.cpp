@@ -66,7 +66,7 @@ struct CrossEntropySaved {
 
 Tensor fused_gradient(const CrossEntropySaved& s, const Tensor& dy) {
   const Tensor logits = *s.logits, rows = class_rows(logits);
-  const Tensor target = packed(*s.target), dy0 = packed(dy);
+  const Tensor target = packed(*s.target), dy0 = packed(rounded(dy, computed_in(rows.dtype())));
   Tensor dx = make_empty("cross_entropy", rows.shape(), rows.dtype());
   kernels::CrossEntropyBackward op{};
   op.rows = target.numel();
@@ -80,7 +80,7 @@ Tensor fused_gradient(const CrossEntropySaved& s, const Tensor& dy) {
   op.dy = dy0.raw_data();
   op.dy_stride = s.options.reduction == Reduction::none ? 1 : 0;
   op.dx = dx.impl()->bytes();
-  kernel_table().loss.cross_entropy_backward[static_cast<int>(rows.dtype())](KernelScope(), op);
+  kernel_table().loss.cross_entropy_backward[index(rows.dtype())](KernelScope(), op);
   if (logits.dim() <= 2) return dx;
   Shape order{0, logits.dim() - 1};
   for (int i = 1; i + 1 < logits.dim(); ++i) order.push_back(i);
@@ -140,28 +140,26 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                {"ignore_index", options.ignore_index},
                {"label_smoothing", options.label_smoothing}});
   check_cross_entropy(op, logits, target, options);
-  if (const DType wide = computed_in(logits.dtype()); wide != logits.dtype()) {
-    return to(cross_entropy(to(logits, wide), target, options),
-              op.computes_in(logits.dtype(), Casts::loss));
-  }
   const Tensor rows = class_rows(logits), target0 = packed(target);
   const int64_t classes = rows.shape().back();
   const int64_t counted = count_targets(op, target0, classes, options.ignore_index);
-  const DType dtype = logits.dtype();
-  Tensor losses = make_empty("cross_entropy", target.shape(), dtype);
-  const Tensor logsumexp = make_empty("cross_entropy", target.shape(), dtype);
-  kernel_table().loss.cross_entropy[static_cast<int>(dtype)](
+  const DType wide = computed_in(logits.dtype());
+  Tensor losses = make_empty("cross_entropy", target.shape(), wide);
+  const Tensor logsumexp = make_empty("cross_entropy", target.shape(), wide);
+  kernel_table().loss.cross_entropy[index(logits.dtype())](
       KernelScope(),
       {target.numel(), classes, rows.raw_data(), target0.data<int64_t>(), options.ignore_index,
        options.label_smoothing, losses.impl()->bytes(), logsumexp.impl()->bytes()});
   CrossEntropySaved saved{op.save(logits), op.save(target), logsumexp, options,
                           loss_scale(options.reduction, counted)};
-  Tensor y = reduce_losses(losses, options.reduction, counted);
+  Tensor y = to(reduce_losses(losses, options.reduction, counted),
+                op.computes_in(logits.dtype(), Casts::loss));
   return op.differentiable(y, [s = std::move(saved)](const Backward& b) -> Grads {
     if (!grad_enabled()) return {fused_gradient(s, b.dy(0)), Tensor()};
     const Tensor classes_of = *s.target;
     const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-      return {composed::cross_entropy(in[0], classes_of, s.options)};
+      const Tensor x = to(in[0], computed_in(in[0].dtype()));
+      return {to(composed::cross_entropy(x, classes_of, s.options), b.dy(0).dtype())};
     };
     return {vjp(definition, {*s.logits}, {b.dy(0)}).second[0], Tensor()};
   });

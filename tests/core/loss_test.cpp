@@ -1,3 +1,4 @@
+#include <adjoint/core/autocast.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/memory.h>
 
@@ -333,6 +334,36 @@ TEST(MseLoss, ReductionsAndGradients) {
 TEST(MseLoss, RefusesToBroadcast) {
   EXPECT_THROW(mse_loss(random({3, 1}, 1), random({3}, 1)), ShapeError);
   EXPECT_THROW(mse_loss(arange(3), arange(3)), DTypeError);
+}
+
+// Logits of bf16 are read as they are, with the bits of their f32 copies rounded once.
+TEST(CrossEntropy, OfBf16IsThatOfF32Rounded) {
+  for (const int64_t classes : {1, 7, 64, 301}) {
+    const Tensor narrow = to(random({33, classes}, 1) * 4.0, DType::bf16).requires_grad_();
+    const Tensor wide = to(narrow.detach(), DType::f32).requires_grad_();
+    const Tensor target = randint(0, classes, {33});
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+      for (const double smoothing : {0.0, 0.25}) {
+        for (const bool autocast : {false, true}) {
+          const CrossEntropyOptions options{
+              .reduction = reduction, .ignore_index = 3, .label_smoothing = smoothing};
+          const Tensor got = [&] {
+            const Autocast guard(autocast);
+            return cross_entropy(narrow, target, options);
+          }();
+          const Tensor want = cross_entropy(wide, target, options);
+          const DType dtype = autocast ? DType::f32 : DType::bf16;
+          expect_same_bits(got.detach(), to(want.detach(), dtype));
+          const Tensor dy = to(random(want.shape(), 5), dtype);
+          narrow.zero_grad();
+          wide.zero_grad();
+          got.backward({.gradient = dy});
+          want.backward({.gradient = to(dy, DType::f32)});
+          expect_same_bits(narrow.grad(), to(wide.grad(), DType::bf16));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
