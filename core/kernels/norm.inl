@@ -19,7 +19,7 @@ ADJOINT_INLINE T* row_of(void* data, int64_t row, int64_t n) {
 // meanwhile, and hardware does not fetch across a page by itself. It need not exist.
 template <class T>
 ADJOINT_INLINE void fetch(const T* p, int64_t n) {
-  if constexpr (Vec<T>::size > 1) {
+  if constexpr (Register<T>::size > 1) {
     __builtin_prefetch(
         reinterpret_cast<const void*>(reinterpret_cast<intptr_t>(p) + n * int64_t{sizeof(T)}));
   }
@@ -49,10 +49,11 @@ constexpr int64_t kNearBytes = 16384;
 // `streamed`: the results go around the caches.
 template <class T, bool kCentred>
 ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row, bool streamed) {
-  using V = Vec<T>;
+  using A = Computed<T>;
+  using V = Vec<A>;
   const int64_t n = op.n;
   const T *x = row_of<T>(op.x, row, n), *residual = row_of<T>(op.residual, row, n);
-  const T *weight = static_cast<const T*>(op.weight), *bias = static_cast<const T*>(op.bias);
+  const A *weight = static_cast<const A*>(op.weight), *bias = static_cast<const A*>(op.bias);
   const T* const first = x;
   alignas(kLine) T near[kNearBytes / sizeof(T)];
   if (residual != nullptr) {
@@ -67,7 +68,7 @@ ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row, bool streamed) {
   V mean = 0;
   if constexpr (kCentred) {
     const V sum = sum_along<V>(n, [&](V& s, int64_t j, int lanes) { s += load(x + j, lanes); });
-    mean = reduce_add(sum) / static_cast<T>(n);
+    mean = reduce_add(sum) / static_cast<A>(n);
   }
   const V squares = sum_along<V>(n, [&](V& s, int64_t j, int lanes) {
     fetch(first + j, n);
@@ -75,15 +76,15 @@ ADJOINT_INLINE void normalise_row(const Norm& op, int64_t row, bool streamed) {
     if constexpr (kCentred) c = keep(c - mean, lanes, V(0));
     s = fma(c, c, s);
   });
-  const V rstd = 1.0 / sqrt(V(reduce_add(squares) / static_cast<T>(n) + static_cast<T>(op.eps)));
+  const V rstd = 1.0 / sqrt(V(reduce_add(squares) / static_cast<A>(n) + static_cast<A>(op.eps)));
   write_row(row_of<T>(op.y, row, n), n, streamed, [&](int64_t j, int lanes) {
     V z = (load(x + j, lanes) - mean) * rstd;
     if (weight != nullptr) z *= load(weight + j, lanes);
     if (bias != nullptr) z += load(bias + j, lanes);
     return z;
   });
-  if (op.mean != nullptr) mean.store_n(static_cast<T*>(op.mean) + row, 1);
-  if (op.rstd != nullptr) rstd.store_n(static_cast<T*>(op.rstd) + row, 1);
+  if (op.mean != nullptr) mean.store_n(static_cast<A*>(op.mean) + row, 1);
+  if (op.rstd != nullptr) rstd.store_n(static_cast<A*>(op.rstd) + row, 1);
 }
 
 template <class T, bool kCentred>
@@ -102,14 +103,15 @@ void norm(const Exec& exec, const Norm& op) {
 // would spare reads of dweight and dbias, which are near, and make more streams of memory than
 // hardware follows; measured a fifth slower, as was asking for the next row.
 template <class T, bool kCentred>
-ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, T* dweight, T* dbias,
-                                 bool streamed) {
-  using V = Vec<T>;
+ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, Computed<T>* dweight,
+                                 Computed<T>* dbias, bool streamed) {
+  using A = Computed<T>;
+  using V = Vec<A>;
   const int64_t n = op.n;
   const T *x = row_of<T>(op.x, row, n), *dy = row_of<T>(op.dy, row, n);
-  const T* weight = static_cast<const T*>(op.weight);
-  const V mean = kCentred ? static_cast<const T*>(op.mean)[row] : T(0);
-  const V rstd = static_cast<const T*>(op.rstd)[row];
+  const A* weight = static_cast<const A*>(op.weight);
+  const V mean = kCentred ? static_cast<const A*>(op.mean)[row] : A(0);
+  const V rstd = static_cast<const A*>(op.rstd)[row];
   // g = dy weight is the gradient of the normalised row z; dx = rstd (g - mean(g) - z mean(g z)).
   V sum_g = 0, sum_gz = 0;
   for_vectors<V::size>(n, [&](int64_t j, int lanes) {
@@ -123,8 +125,8 @@ ADJOINT_INLINE void backward_row(const NormBackward& op, int64_t row, T* dweight
   });
   if (op.dx == nullptr) return;
   const T* add = row_of<T>(op.add, row, n);
-  const V shift = reduce_add(sum_g) / static_cast<T>(n);
-  const V slope = reduce_add(sum_gz) / static_cast<T>(n);
+  const V shift = reduce_add(sum_g) / static_cast<A>(n);
+  const V slope = reduce_add(sum_gz) / static_cast<A>(n);
   write_row(row_of<T>(op.dx, row, n), n, streamed, [&](int64_t j, int lanes) {
     const V z = (load(x + j, lanes) - mean) * rstd;
     V g = load(dy + j, lanes);
@@ -141,26 +143,27 @@ constexpr int64_t kBlockRows = 64;
 
 template <class T, bool kCentred>
 void norm_backward(const Exec& exec, const NormBackward& op) {
-  using V = Vec<T>;
+  using A = Computed<T>;
+  using V = Vec<A>;
   const int64_t n = op.n, blocks = ceil_div(op.rows, kBlockRows);
-  T* const targets[2] = {static_cast<T*>(op.dweight), static_cast<T*>(op.dbias)};
-  T* partial[2] = {};
+  A* const targets[2] = {static_cast<A*>(op.dweight), static_cast<A*>(op.dbias)};
+  A* partial[2] = {};
   for (int i = 0; i < 2; ++i) {
     if (targets[i] == nullptr) continue;
     const int64_t rows = max_of(1, blocks);
-    partial[i] = static_cast<T*>(exec.acquire(static_cast<size_t>(rows * n) * sizeof(T)));
+    partial[i] = static_cast<A*>(exec.acquire(static_cast<size_t>(rows * n) * sizeof(A)));
     if (blocks == 0) {
-      __builtin_memset(targets[i], 0, static_cast<size_t>(n) * sizeof(T));
+      __builtin_memset(targets[i], 0, static_cast<size_t>(n) * sizeof(A));
     }
   }
   const bool apart = op.dx != nullptr && op.dx != op.x && op.dx != op.dy && op.dx != op.add;
   const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, apart);
   parallel_tasks(exec, blocks, [&](int64_t block) {
-    T* sums[2] = {};
+    A* sums[2] = {};
     for (int i = 0; i < 2; ++i) {
       if (partial[i] == nullptr) continue;
       sums[i] = partial[i] + block * n;
-      __builtin_memset(sums[i], 0, static_cast<size_t>(n) * sizeof(T));
+      __builtin_memset(sums[i], 0, static_cast<size_t>(n) * sizeof(A));
     }
     const int64_t last = min_of(op.rows, (block + 1) * kBlockRows);
     for (int64_t row = block * kBlockRows; row < last; ++row) {
@@ -172,7 +175,7 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
   for (int i = 0; i < 2 && blocks > 0; ++i) {
     if (partial[i] == nullptr) continue;
     for_each_row(exec, columns, blocks * V::size, [&](int64_t column) {
-      T* p = partial[i] + column * V::size;
+      A* p = partial[i] + column * V::size;
       const int lanes = static_cast<int>(min_of(V::size, n - column * V::size));
       for (int64_t step = 1; step < blocks; step *= 2) {
         for (int64_t b = 0; b + step < blocks; b += 2 * step) {
@@ -182,17 +185,19 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
       store(load(p, lanes), targets[i] + column * V::size, lanes);
     });
   }
-  for (T* p : partial) exec.release(p);
+  for (A* p : partial) exec.release(p);
 }
 
 }  // namespace
 
 extern const NormTable ADJOINT_TABLE;
 const NormTable ADJOINT_TABLE = {
-    .layer_norm = {norm<float, true>, norm<double, true>},
-    .layer_norm_backward = {norm_backward<float, true>, norm_backward<double, true>},
-    .rms_norm = {norm<float, false>, norm<double, false>},
-    .rms_norm_backward = {norm_backward<float, false>, norm_backward<double, false>},
+    .layer_norm = {norm<float, true>, norm<double, true>, norm<bfloat16, true>},
+    .layer_norm_backward = {norm_backward<float, true>, norm_backward<double, true>,
+                            norm_backward<bfloat16, true>},
+    .rms_norm = {norm<float, false>, norm<double, false>, norm<bfloat16, false>},
+    .rms_norm_backward = {norm_backward<float, false>, norm_backward<double, false>,
+                          norm_backward<bfloat16, false>},
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

@@ -15,6 +15,10 @@ const void* data_or_null(const Tensor& x) { return x.defined() ? x.raw_data() : 
 void* bytes_or_null(const Tensor& x) { return x.defined() ? x.impl()->bytes() : nullptr; }
 
 Tensor in_dtype(const Tensor& x, DType dtype) { return x.defined() ? to(x, dtype) : x; }
+// Packed and without history, as kernels take it.
+Tensor packed_in(const Tensor& x, DType dtype) {
+  return x.defined() ? packed(rounded(x, dtype)) : x;
+}
 
 // The last `rank` dimensions, as reductions take them.
 Shape last_dims(int rank) {
@@ -46,7 +50,8 @@ DType common_dtype(std::initializer_list<const Tensor*> tensors) {
   return dtype;
 }
 
-// The dtype of the result: as PyTorch's, weights of f32 leave bf16 what it is.
+// The dtype of x for the kernels, and of the result: as PyTorch's, weights of f32 leave bf16 what
+// it is.
 DType result_dtype(const Tensor& x, DType promoted) {
   return x.dtype() == DType::bf16 && promoted == DType::f32 ? x.dtype() : promoted;
 }
@@ -74,11 +79,12 @@ Tensor normalise(const Op& op, const Tensor& x, const Tensor& residual, const Te
                  const Tensor& weight, const Tensor& bias, Saved& saved) {
   const Shape lead(x.shape().span().first(x.dim() - saved.shape.rank()));
   const Tensor x0 = packed(x), residual0 = packed(residual);
-  const Tensor weight0 = packed(weight), bias0 = packed(bias);
+  const DType wide = computed_in(x.dtype());
+  const Tensor weight0 = packed_in(weight, wide), bias0 = packed_in(bias, wide);
   Tensor y = make_empty(op.name(), x.shape(), x.dtype());
   if (op.recording()) {
-    if (saved.kind == Kind::layer) saved.mean = make_empty(op.name(), lead, x.dtype());
-    saved.rstd = make_empty(op.name(), lead, x.dtype());
+    if (saved.kind == Kind::layer) saved.mean = make_empty(op.name(), lead, wide);
+    saved.rstd = make_empty(op.name(), lead, wide);
   }
   const kernels::NormTable& table = kernel_table().norm;
   const auto& kernel = saved.kind == Kind::layer ? table.layer_norm : table.rms_norm;
@@ -99,8 +105,11 @@ std::vector<Tensor> recorded_gradients(const Saved& s, const Tensor& dy) {
   std::vector<Tensor> inputs{*s.x, s.has_weight ? *s.weight : Tensor(),
                              s.has_bias ? *s.bias : Tensor()};
   const auto definition = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-    return {s.kind == Kind::layer ? composed::layer_norm(in[0], s.shape, in[1], in[2], s.eps)
-                                  : composed::rms_norm(in[0], s.shape, in[1], s.eps)};
+    const DType wide = computed_in(dy.dtype());
+    const Tensor x = to(in[0], wide), weight = in_dtype(in[1], wide), bias = in_dtype(in[2], wide);
+    const Tensor y = s.kind == Kind::layer ? composed::layer_norm(x, s.shape, weight, bias, s.eps)
+                                           : composed::rms_norm(x, s.shape, weight, s.eps);
+    return {to(y, dy.dtype())};
   };
   return vjp(definition, inputs, {dy}).second;
 }
@@ -114,10 +123,11 @@ struct Wanted {
 std::array<Tensor, 2> fused_gradients(const char* name, const Saved& s, const Tensor& dy,
                                       const Wanted& wanted) {
   const Tensor x = packed(*s.x), dy0 = packed(dy);
-  const Tensor weight = s.has_weight ? packed(*s.weight) : Tensor();
+  const DType wide = computed_in(x.dtype());
+  const Tensor weight = s.has_weight ? packed_in(*s.weight, wide) : Tensor();
   Tensor dweight, dbias;
-  if (s.has_weight && wanted.weight) dweight = make_empty(name, s.shape, x.dtype());
-  if (s.has_bias && wanted.bias) dbias = make_empty(name, s.shape, x.dtype());
+  if (s.has_weight && wanted.weight) dweight = make_empty(name, s.shape, wide);
+  if (s.has_bias && wanted.bias) dbias = make_empty(name, s.shape, wide);
   const kernels::NormTable& table = kernel_table().norm;
   const auto& kernel = s.kind == Kind::layer ? table.layer_norm_backward : table.rms_norm_backward;
   kernel[index(x.dtype())](
@@ -177,11 +187,10 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   const Op op("layer_norm", {x, optional_input(weight), optional_input(bias)},
               {{"normalized_shape", normalized_shape}, {"eps", eps}});
   check_norm(op, x, normalized_shape, weight, bias);
-  const DType promoted = common_dtype({&x, &weight, &bias}), dtype = computed_in(promoted);
-  if (!all_of_dtype(dtype, {&x, &weight, &bias})) {
-    return to(layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
-                         in_dtype(bias, dtype), eps),
-              result_dtype(x, promoted));
+  const DType dtype = result_dtype(x, common_dtype({&x, &weight, &bias}));
+  if (dtype != DType::bf16 && !all_of_dtype(dtype, {&x, &weight, &bias})) {
+    return layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
+                      in_dtype(bias, dtype), eps);
   }
   Saved saved{op.save(x), {}, {}, {}, {}, normalized_shape, eps, Kind::layer, false, false};
   Tensor y = normalise(op, x, {}, {}, weight, bias, saved);
@@ -229,11 +238,10 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
                 std::optional<double> eps) {
   const Op op("rms_norm", {x, optional_input(weight)}, {{"normalized_shape", normalized_shape}});
   check_norm(op, x, normalized_shape, weight, {});
-  const DType promoted = common_dtype({&x, &weight}), dtype = computed_in(promoted);
-  if (!all_of_dtype(dtype, {&x, &weight})) {
-    return to(rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
-                       composed::rms_norm_eps(x, eps)),
-              result_dtype(x, promoted));
+  const DType dtype = result_dtype(x, common_dtype({&x, &weight}));
+  if (dtype != DType::bf16 && !all_of_dtype(dtype, {&x, &weight})) {
+    return rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
+                    composed::rms_norm_eps(x, eps));
   }
   Saved saved{op.save(x),
               {},

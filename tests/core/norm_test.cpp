@@ -309,5 +309,38 @@ TEST(RmsNorm, NotFiniteStays) {
   EXPECT_TRUE(std::isnan(y[6]));
 }
 
+// Rows of bf16 are read and written as they are, with the bits of their f32 copies rounded once.
+TEST(Norm, OfBf16IsThatOfF32Rounded) {
+  const auto gradients_of = [](const Function& f, std::vector<Tensor> in, const Tensor& dy) {
+    for (Tensor& x : in) x = x.detach().requires_grad_();
+    f(in).backward({.gradient = dy});
+    std::vector<Tensor> all;
+    for (const Tensor& x : in) all.push_back(x.grad());
+    return all;
+  };
+  const auto wide = [](const Tensor& x) { return to(x, DType::f32); };
+  for (const int64_t n : {1, 7, 64, 301}) {
+    const Tensor x = to(random({131, n}, 1), DType::bf16),
+                 dy = to(random({131, n}, 2), DType::bf16);
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const Tensor weight = to(random({n}, 3), dtype), bias = to(random({n}, 4), dtype);
+      const Function layer = [&](const std::vector<Tensor>& in) {
+        return layer_norm(in[0], {n}, in[1], in[2]);
+      };
+      const Function root = [&](const std::vector<Tensor>& in) {
+        return rms_norm(in[0], {n}, in[1], 1e-6) + to(in[2] * 0.0, in[0].dtype());
+      };
+      for (const Function& f : {layer, root}) {
+        const std::vector<Tensor> in{x, weight, bias}, wide_in{wide(x), wide(weight), wide(bias)};
+        expect_same_bits(f(in), to(f(wide_in), DType::bf16));
+        const auto got = gradients_of(f, in, dy), want = gradients_of(f, wide_in, wide(dy));
+        for (size_t i = 0; i < in.size(); ++i) {
+          expect_same_bits(got[i], to(want[i], in[i].dtype()), "gradient " + std::to_string(i));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace adjoint
