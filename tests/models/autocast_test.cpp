@@ -85,6 +85,22 @@ TEST(AutocastTraining, CopiesOfWeightsDoNotChangeBits) {
   }
 }
 
+// Caches are of bf16, which is what keys and values are computed in: those of f32 give the same
+// bits.
+TEST(AutocastGeneration, CachesAreOfBf16) {
+  const Gpt model = make_gpt(small_config());
+  KvCache wide = model.make_cache();
+  EXPECT_EQ(wide.layers[0].keys.dtype(), DType::f32);
+  const Autocast guard(DType::bf16);
+  KvCache narrow = model.make_cache();
+  EXPECT_EQ(narrow.layers[0].keys.dtype(), DType::bf16);
+  EXPECT_EQ(narrow.layers[0].values.dtype(), DType::bf16);
+  for (const int64_t length : {3, 1, 1, 2}) {
+    const Tensor ids = randint(0, 11, {1, length});
+    EXPECT_EQ(bits_of(model.next_logits(ids, narrow)), bits_of(model.next_logits(ids, wide)));
+  }
+}
+
 // A model whose weights themselves are of bf16 learns too, and is saved as it is.
 TEST(AutocastTraining, WeightsOfBf16) {
   manual_seed(5);
