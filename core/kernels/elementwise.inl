@@ -7,50 +7,74 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-template <class T, class F>
-void unary(const Exec& exec, const Loop<2>& loop) {
+// What a function does with a block of contiguous elements is compiled once for each type that is
+// computed in; how blocks are read and written, once for each that is stored.
+
+template <class C, class F>
+void unary_block(const C* x, C* y, int64_t n) {
+  for_vectors<Vec<C>::size>(
+      n, [&](int64_t j, int lanes) { store(F::value(load(x + j, lanes)), y + j, lanes); });
+}
+
+template <class T>
+void run_unary(const Exec& exec, const Loop<2>& loop,
+               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n)) {
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Out<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0]);
+    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = y.count(i, n);
-      T* py = y.block(i);
-      const T* px = x.block(i, m);
-      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
-        store(F::value(load(px + j * x.step, lanes)), py + j, lanes);
-      });
+      f(x.block(i, m), y.block(i), m);
       y.flush(i, m);
     }
   });
 }
 
 template <class T, class F>
-void unary_backward(const Exec& exec, const Loop<4>& loop) {
+void unary(const Exec& exec, const Loop<2>& loop) {
+  run_unary<T>(exec, loop, &unary_block<Computed<T>, F>);
+}
+
+template <class C, class F>
+void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n) {
+  using functors::Uses;
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    const Vec<C> vdy = load(dy + j, lanes);
+    Vec<C> vx = vdy, vy = vdy;
+    if constexpr (F::kUses == Uses::input || F::kUses == Uses::both) vx = load(x + j, lanes);
+    if constexpr (F::kUses == Uses::output || F::kUses == Uses::both) vy = load(y + j, lanes);
+    store(F::derivative(vx, vy, vdy), dx + j, lanes);
+  });
+}
+
+// `uses`: which of x and y are read.
+template <class T>
+void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
+                    void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
+                              Computed<T>* dx, int64_t n)) {
+  using functors::Uses;
   const bool streamed = streams<T>(loop);
+  const bool input = uses == Uses::input || uses == Uses::both;
+  const bool output = uses == Uses::output || uses == Uses::both;
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Out<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0]);
-    In<T> y(loop.data[2], at[2], loop.stride[2][0]);
-    In<T> dy(loop.data[3], at[3], loop.stride[3][0]);
+    Result<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> y(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T> dy(loop.data[3], at[3], loop.stride[3][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = dx.count(i, n);
-      T* pdx = dx.block(i);
-      const T *px = x.block(i, m), *py = y.block(i, m), *pdy = dy.block(i, m);
-      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
-        const Register<T> vdy = load(pdy + j * dy.step, lanes);
-        Register<T> vx = vdy, vy = vdy;
-        if constexpr (F::kUses == functors::Uses::input || F::kUses == functors::Uses::both) {
-          vx = load(px + j * x.step, lanes);
-        }
-        if constexpr (F::kUses == functors::Uses::output || F::kUses == functors::Uses::both) {
-          vy = load(py + j * y.step, lanes);
-        }
-        store(F::derivative(vx, vy, vdy), pdx + j, lanes);
-      });
+      const Computed<T>* const px = input ? x.block(i, m) : nullptr;
+      const Computed<T>* const py = output ? y.block(i, m) : nullptr;
+      f(px, py, dy.block(i, m), dx.block(i), m);
       dx.flush(i, m);
     }
   });
+}
+
+template <class T, class F>
+void unary_backward(const Exec& exec, const Loop<4>& loop) {
+  run_derivative<T>(exec, loop, F::kUses, &derivative_block<Computed<T>, F>);
 }
 
 struct Add {
@@ -96,23 +120,32 @@ struct Minimum {
   }
 };
 
-template <class T, class F>
-void binary(const Exec& exec, const Loop<3>& loop) {
+template <class C, class F>
+void binary_block(const C* a, const C* b, C* c, int64_t n) {
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    store(F::apply(load(a + j, lanes), load(b + j, lanes)), c + j, lanes);
+  });
+}
+
+template <class T>
+void run_binary(const Exec& exec, const Loop<3>& loop,
+                void (*f)(const Computed<T>* a, const Computed<T>* b, Computed<T>* c, int64_t n)) {
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Out<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0]);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0]);
+    Result<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = c.count(i, n);
-      T* pc = c.block(i);
-      const T *pa = a.block(i, m), *pb = b.block(i, m);
-      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
-        store(F::apply(load(pa + j * a.step, lanes), load(pb + j * b.step, lanes)), pc + j, lanes);
-      });
+      f(a.block(i, m), b.block(i, m), c.block(i), m);
       c.flush(i, m);
     }
   });
+}
+
+template <class T, class F>
+void binary(const Exec& exec, const Loop<3>& loop) {
+  run_binary<T>(exec, loop, &binary_block<Computed<T>, F>);
 }
 
 #define ADJOINT_COMPARE(Name, op)                \
@@ -130,44 +163,50 @@ ADJOINT_COMPARE(Gt, >)
 ADJOINT_COMPARE(Ge, >=)
 #undef ADJOINT_COMPARE
 
-template <class T, class F>
-void compare(const Exec& exec, const Loop<3>& loop) {
+template <class C, class F>
+void compare_block(const C* a, const C* b, bool* c, int64_t n) {
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    F::apply(load(a + j, lanes), load(b + j, lanes)).store_bools(c + j, lanes);
+  });
+}
+
+template <class T>
+void run_compare(const Exec& exec, const Loop<3>& loop,
+                 void (*f)(const Computed<T>* a, const Computed<T>* b, bool* c, int64_t n)) {
   const bool streamed = streams<bool>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Out<bool> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0]);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0]);
+    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = c.count(i, n);
-      bool* pc = c.block(i);
-      const T *pa = a.block(i, m), *pb = b.block(i, m);
-      for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
-        F::apply(load(pa + j * a.step, lanes), load(pb + j * b.step, lanes))
-            .store_bools(pc + j, lanes);
-      });
+      f(a.block(i, m), b.block(i, m), c.block(i), m);
       c.flush(i, m);
     }
   });
+}
+
+template <class T, class F>
+void compare(const Exec& exec, const Loop<3>& loop) {
+  run_compare<T>(exec, loop, &compare_block<Computed<T>, F>);
 }
 
 template <class T>
 void where(const Exec& exec, const Loop<4>& loop) {
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Out<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<bool> condition(loop.data[1], at[1], loop.stride[1][0]);
-    In<T> a(loop.data[2], at[2], loop.stride[2][0]);
-    In<T> b(loop.data[3], at[3], loop.stride[3][0]);
+    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<bool> condition(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> a(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T> b(loop.data[3], at[3], loop.stride[3][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = y.count(i, n);
-      T* py = y.block(i);
-      const bool* pc = condition.block(i, m);
-      const T *pa = a.block(i, m), *pb = b.block(i, m);
+      Computed<T>* const py = y.block(i);
+      const bool* const pc = condition.block(i, m);
+      const Computed<T>*const pa = a.block(i, m), *const pb = b.block(i, m);
       for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
-        const Mask<Computed<T>> mask =
-            Mask<Computed<T>>::load_bools(pc + j * condition.step, lanes);
-        store(select(mask, load(pa + j * a.step, lanes), load(pb + j * b.step, lanes)), py + j,
-              lanes);
+        const auto mask = Mask<Computed<T>>::load_bools(pc + j, lanes);
+        store(select(mask, load(pa + j, lanes), load(pb + j, lanes)), py + j, lanes);
       });
       y.flush(i, m);
     }

@@ -85,36 +85,58 @@ void for_rows(const Exec& exec, const Loop<N>& loop, bool streamed, const F& f) 
 // Elements that are read or written at a time when they have to be gathered.
 constexpr int64_t kBlock = 256;
 
-// An input along one run. Vector j of a block is at pointer(i, n) + j * step.
+// Calls body(j, lanes) for each vector of a block of n: whole ones, then what is left.
+template <int size, class Body>
+ADJOINT_INLINE void for_vectors(int64_t n, const Body& body) {
+  int64_t j = 0;
+  for (; j + size <= n; j += size) body(j, size);
+  if (j < n) body(j, static_cast<int>(n - j));
+}
+
+// to[j] = from[j] for j < n, as they are computed in; and back, rounded once.
+template <class T>
+ADJOINT_INLINE void widen(const T* from, Computed<T>* to, int64_t n) {
+  for_vectors<Register<T>::size>(
+      n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
+}
+template <class T>
+ADJOINT_INLINE void narrow_block(const Computed<T>* from, T* to, int64_t n) {
+  for_vectors<Register<T>::size>(
+      n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
+}
+
+// An input along one run of n elements, read a block at a time as what it is computed in.
 template <class T>
 class In {
  public:
-  In(const void* data, int64_t at, int64_t stride)
-      : origin_(static_cast<const T*>(data) + at), stride_(stride), step(stride == 0 ? 0 : 1) {
-    if (stride_ == 0) {
-      for (int64_t j = 0; j < kLanes; ++j) buffer_[j] = *origin_;
-    }
+  In(const void* data, int64_t at, int64_t stride, int64_t n)
+      : origin_(static_cast<const T*>(data) + at), stride_(stride) {
+    if (stride_ != 0) return;
+    const auto value = load_one(*origin_);
+    for (int64_t j = 0; j < min_of(n, kBlock); ++j) buffer_[j] = value;
   }
   // The block of n elements that starts at i.
-  ADJOINT_INLINE const T* block(int64_t i, int64_t n) {
-    if (stride_ == 1) [[likely]]
-      return origin_ + i;
-    if (stride_ != 0) {
+  ADJOINT_INLINE const Computed<T>* block(int64_t i, int64_t n) {
+    if (stride_ == 0) return buffer_;
+    if constexpr (__is_same(T, Computed<T>)) {
+      if (stride_ == 1) return origin_ + i;
       for (int64_t j = 0; j < n; ++j) buffer_[j] = origin_[(i + j) * stride_];
+    } else {
+      if (stride_ == 1) {
+        widen(origin_ + i, buffer_, n);
+      } else {
+        for (int64_t j = 0; j < n; ++j) buffer_[j] = load_one(origin_[(i + j) * stride_]);
+      }
     }
     return buffer_;
   }
 
  private:
-  static constexpr int64_t kLanes = 64;
+  static ADJOINT_INLINE Computed<T> load_one(T x) { return static_cast<Computed<T>>(x); }
+
   const T* origin_;
   int64_t stride_;
-
- public:
-  const int64_t step;
-
- private:
-  T buffer_[kBlock];
+  alignas(kLine) Computed<T> buffer_[kBlock];
 };
 
 // The output along one run, written a block at a time: block i of count(i, n) elements is filled at
@@ -150,13 +172,30 @@ class Out {
   alignas(kLine) T buffer_[kBlock];
 };
 
-// Calls body(j, lanes) for each vector of a block of n: whole ones, then what is left.
-template <int size, class Body>
-ADJOINT_INLINE void for_vectors(int64_t n, const Body& body) {
-  int64_t j = 0;
-  for (; j + size <= n; j += size) body(j, size);
-  if (j < n) body(j, static_cast<int>(n - j));
-}
+// The same, filled as what it is computed in and rounded once.
+template <class T>
+class Result {
+ public:
+  Result(void* data, int64_t at, int64_t stride, bool streamed)
+      : out_(data, at, stride, streamed) {}
+  ADJOINT_INLINE int64_t count(int64_t i, int64_t n) const { return out_.count(i, n); }
+  ADJOINT_INLINE Computed<T>* block(int64_t i) {
+    if constexpr (__is_same(T, Computed<T>)) {
+      return out_.block(i);
+    } else {
+      return buffer_;
+    }
+  }
+  ADJOINT_INLINE void flush(int64_t i, int64_t n) {
+    if constexpr (!__is_same(T, Computed<T>)) narrow_block(buffer_, out_.block(i), n);
+    out_.flush(i, n);
+  }
+
+ private:
+  static constexpr bool kSame = __is_same(T, Computed<T>);
+  Out<T> out_;
+  alignas(kLine) Computed<T> buffer_[kSame ? 1 : kBlock];
+};
 
 }  // namespace
 }  // namespace adjoint::kernels::ADJOINT_ISA
