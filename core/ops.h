@@ -90,6 +90,8 @@ Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor relu(const Tensor& x);
+// x above 0, negative_slope x below; the derivative at 0 is negative_slope.
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
 enum class Gelu { erf, tanh };
 Tensor gelu(const Tensor& x, Gelu approximate = Gelu::erf);
 Tensor silu(const Tensor& x);

@@ -184,6 +184,14 @@ void add_functions(std::vector<Row>& rows) {
   row("sigmoid", &sigmoid, sigmoid_of, kSigned);
   row(
       "relu", &relu, [](double v) { return std::max(v, 0.0); }, kSigned);
+  Row leaky_row = unary_row(
+      "leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.3); },
+      [](double v) { return v > 0 ? v : 0.3 * v; }, kSigned);
+  leaky_row.samples.push_back({"(4, 3), 0.01",
+                               {kSigned({4, 3}, 6)},
+                               unary([](const Tensor& x) { return leaky_relu(x); }),
+                               map_reference([](double v) { return v > 0 ? v : 0.01 * v; })});
+  rows.push_back(std::move(leaky_row));
   Row gelu_row = unary_row(
       "gelu", [](const Tensor& x) { return gelu(x); },
       [](double v) { return 0.5 * v * std::erfc(-v / std::sqrt(2.0)); }, kSigned, 8);

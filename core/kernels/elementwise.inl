@@ -10,22 +10,41 @@ namespace {
 // What a function does with a block of contiguous elements is compiled once for each type that is
 // computed in; how blocks are read and written, once for each that is stored.
 
+// F::value(x), or F::value(x, p) for a function with parameters, such as a slope.
+template <class F, class V>
+ADJOINT_INLINE V value_of(const V& x, const double* p) {
+  if constexpr (requires { F::value(x, p); }) {
+    return F::value(x, p);
+  } else {
+    return F::value(x);
+  }
+}
+template <class F, class V>
+ADJOINT_INLINE V derivative_of(const V& x, const V& y, const V& dy, const double* p) {
+  if constexpr (requires { F::derivative(x, y, dy, p); }) {
+    return F::derivative(x, y, dy, p);
+  } else {
+    return F::derivative(x, y, dy);
+  }
+}
+
 template <class C, class F>
-void unary_block(const C* x, C* y, int64_t n) {
-  for_vectors<Vec<C>::size>(
-      n, [&](int64_t j, int lanes) { store(F::value(load(x + j, lanes)), y + j, lanes); });
+void unary_block(const C* x, C* y, int64_t n, const double* parameter) {
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    store(value_of<F>(load(x + j, lanes), parameter), y + j, lanes);
+  });
 }
 
 template <class T>
 void run_unary(const Exec& exec, const Loop<2>& loop,
-               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n)) {
+               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n, const double*)) {
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = y.count(i, n);
-      f(x.block(i, m), y.block(i), m);
+      f(x.block(i, m), y.block(i), m, loop.parameter);
       y.flush(i, m);
     }
   });
@@ -37,14 +56,15 @@ void unary(const Exec& exec, const Loop<2>& loop) {
 }
 
 template <class C, class F>
-void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n) {
+void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
+                      const double* parameter) {
   using functors::Uses;
   for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
     const Vec<C> vdy = load(dy + j, lanes);
     Vec<C> vx = vdy, vy = vdy;
     if constexpr (F::kUses == Uses::input || F::kUses == Uses::both) vx = load(x + j, lanes);
     if constexpr (F::kUses == Uses::output || F::kUses == Uses::both) vy = load(y + j, lanes);
-    store(F::derivative(vx, vy, vdy), dx + j, lanes);
+    store(derivative_of<F>(vx, vy, vdy, parameter), dx + j, lanes);
   });
 }
 
@@ -52,7 +72,7 @@ void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n) {
 template <class T>
 void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
                     void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
-                              Computed<T>* dx, int64_t n)) {
+                              Computed<T>* dx, int64_t n, const double*)) {
   using functors::Uses;
   const bool streamed = streams<T>(loop);
   const bool input = uses == Uses::input || uses == Uses::both;
@@ -66,7 +86,7 @@ void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
       m = dx.count(i, n);
       const Computed<T>* const px = input ? x.block(i, m) : nullptr;
       const Computed<T>* const py = output ? y.block(i, m) : nullptr;
-      f(px, py, dy.block(i, m), dx.block(i), m);
+      f(px, py, dy.block(i, m), dx.block(i), m, loop.parameter);
       dx.flush(i, m);
     }
   });

@@ -91,6 +91,17 @@ struct Relu {
   ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return where(y > 0.0, dy, 0.0); }
 };
 
+// x, or slope x below 0 (Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network
+// acoustic models"). The derivative at 0 is that of below.
+struct LeakyRelu {
+  static constexpr Uses kUses = Uses::input;
+  static constexpr int kParameters = 1;  // the slope
+  ADJOINT_FUNCTOR value(const V& x, const double* p) { return where(x > 0.0, x, p[0] * x); }
+  ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
+    return where(x > 0.0, dy, p[0] * dy);
+  }
+};
+
 // x sigmoid(2u) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2 (Hendrycks
 // and Gimpel 2016, arXiv 1606.08415, section 2).
 struct GeluTanh {
@@ -162,4 +173,10 @@ struct Erfc {
   F(cos, Cos)                      \
   F(tanh, Tanh)                    \
   F(sigmoid, Sigmoid)              \
-  F(relu, Relu) F(gelu_tanh, GeluTanh) F(gelu_erf, GeluErf) F(silu, Silu) F(erf, Erf) F(erfc, Erfc)
+  F(relu, Relu)                    \
+  F(leaky_relu, LeakyRelu)         \
+  F(gelu_tanh, GeluTanh)           \
+  F(gelu_erf, GeluErf)             \
+  F(silu, Silu)                    \
+  F(erf, Erf)                      \
+  F(erfc, Erfc)

@@ -1,126 +1,11 @@
-// Arithmetic, functions of one tensor, comparisons, selection.
-#include <adjoint/core/ops.h>
-
-#include <algorithm>
-
-#include "core/autograd/gradient_ops.h"
-#include "core/autograd/op.h"
-#include "core/ops/loops.h"
+// Arithmetic, comparisons, selection.
+#include "core/ops/pointwise.h"
 
 namespace adjoint {
-
-// What functors.h asks of either kind of operand.
-static Tensor logistic(const Tensor& x) { return sigmoid(x); }
-// The normal distribution's cumulative function, and exp(-x^2 / 2): for the composed definition of
-// gelu.
-static Tensor ndtr(const Tensor& x) { return 0.5 * erfc(-0.70710678118654752 * x); }
-static Tensor ndtr(const Tensor& x, Tensor& exponential) {
-  exponential = exp(-0.5 * x * x);
-  return ndtr(x);
-}
-
 namespace {
 
 using kernels::Binary;
 using kernels::Compare;
-using kernels::Unary;
-
-// A number in memory, as a kernel reads it.
-struct TypedScalar {
-  alignas(8) char bytes[8];
-  TypedScalar(Scalar value, DType dtype) {
-    dispatch(dtype, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T typed;
-      if constexpr (is_floating_point(dtype_of<T>)) {
-        typed = static_cast<T>(value.real());
-      } else if constexpr (std::is_same_v<T, bool>) {
-        typed = value.real() != 0;
-      } else {
-        typed = value.integer();
-      }
-      std::copy_n(reinterpret_cast<const char*>(&typed), sizeof(T), bytes);
-    });
-  }
-};
-
-// Adds an operand that is one number to a loop.
-template <int N>
-kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar& value, int at) {
-  kernels::Loop<N + 1> result;
-  result.rank = loop.rank;
-  result.parameter[0] = result.parameter[1] = 0;
-  for (int d = 0; d < loop.rank; ++d) result.size[d] = loop.size[d];
-  for (int i = 0, from = 0; i <= N; ++i) {
-    const bool number = i == at;
-    result.data[i] = number ? const_cast<char*>(value.bytes) : loop.data[from];
-    for (int d = 0; d < loop.rank; ++d) result.stride[i][d] = number ? 0 : loop.stride[from][d];
-    if (!number) ++from;
-  }
-  return result;
-}
-
-// The loop over y and x, of y's shape, with a number as operand `at`.
-kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const TypedScalar& value,
-                                  int at) {
-  kernels::Loop<3> loop;  // the one thing returned: a copy would cost as much as the kernel
-  if (!x.impl()->contiguous) {
-    loop = with_scalar(make_loop<2>(y.shape(), {&y, &x}), value, at);
-    return loop;
-  }
-  loop.rank = 1;
-  loop.size[0] = x.impl()->numel;
-  loop.parameter[0] = loop.parameter[1] = 0;
-  loop.data[0] = y.impl()->bytes();
-  loop.data[at] = const_cast<char*>(value.bytes);
-  loop.data[3 - at] = x.impl()->bytes();
-  loop.stride[0][0] = loop.stride[3 - at][0] = 1;
-  loop.stride[at][0] = 0;
-  return loop;
-}
-
-// x in another dtype, or x itself: a reference, for copying a handle costs two locked instructions.
-class Cast {
- public:
-  Cast(const Tensor& x, DType dtype)
-      : converted_(x.dtype() == dtype ? Tensor() : to(x, dtype)),
-        tensor_(converted_.defined() ? converted_ : x) {}
-  const Tensor& operator*() const { return tensor_; }
-
- private:
-  const Tensor converted_;
-  const Tensor& tensor_;
-};
-
-// Integers and bools become f32 where a function has only real values.
-Tensor as_floating(const Tensor& x) { return is_floating_point(x.dtype()) ? x : to(x, DType::f32); }
-
-// `dying`: x is a temporary, see Note [Donation].
-template <class F>
-Tensor unary(const char* name, Unary which, const Tensor& x, bool dying = false) {
-  const Op op(name, {x});
-  const auto kernel = kernel_table().elementwise.unary[static_cast<int>(which)][index(x.dtype())];
-  if (kernel == nullptr) return unary<F>(name, which, as_floating(x));
-  using functors::Uses;
-  constexpr bool uses_input = F::kUses == Uses::input || F::kUses == Uses::both;
-  constexpr bool uses_output = F::kUses == Uses::output || F::kUses == Uses::both;
-  const bool over = dying && !(uses_input && op.recording());
-  Tensor y = op.make_result(over ? &x : nullptr, x.shape(), x.dtype());
-  kernel(KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
-  return op.differentiable(
-      y,
-      [which, x = op.save_if(uses_input, x),
-       y = uses_output ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
-        const Tensor dy = b.take_dy(0), x0 = *x, y0 = *y;
-        if (grad_enabled()) return {F::derivative(x0, y0, dy)};
-        Tensor dx = make_over("backward", dy, dy.shape(), dy.dtype());
-        const Tensor& in = uses_input ? x0 : dy;
-        const Tensor& out = uses_output ? y0 : dy;
-        kernel_table().elementwise.unary_backward[static_cast<int>(which)][index(dy.dtype())](
-            KernelScope(), make_loop<4>(dy.shape(), {&dx, &in, &out, &dy}));
-        return {std::move(dx)};
-      });
-}
 
 // Which operands of a function of two are temporaries: see Note [Donation].
 constexpr int kNone = 0, kLeft = 1, kRight = 2;
@@ -369,36 +254,6 @@ Tensor pow(const Tensor& base, Scalar exponent) {
   });
 }
 
-Tensor neg(const Tensor& x) { return unary<functors::Neg>("neg", Unary::neg, x); }
-Tensor abs(const Tensor& x) { return unary<functors::Abs>("abs", Unary::abs, x); }
-Tensor exp(const Tensor& x) { return unary<functors::Exp>("exp", Unary::exp, x); }
-Tensor log(const Tensor& x) { return unary<functors::Log>("log", Unary::log, x); }
-Tensor sqrt(const Tensor& x) { return unary<functors::Sqrt>("sqrt", Unary::sqrt, x); }
-Tensor square(const Tensor& x) { return unary<functors::Square>("square", Unary::square, x); }
-Tensor reciprocal(const Tensor& x) {
-  return unary<functors::Reciprocal>("reciprocal", Unary::reciprocal, x);
-}
-Tensor sin(const Tensor& x) { return unary<functors::Sin>("sin", Unary::sin, x); }
-Tensor cos(const Tensor& x) { return unary<functors::Cos>("cos", Unary::cos, x); }
-Tensor tanh(const Tensor& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x); }
-Tensor tanh(Tensor&& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x, true); }
-Tensor sigmoid(const Tensor& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x); }
-Tensor sigmoid(Tensor&& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x, true); }
-Tensor relu(const Tensor& x) { return unary<functors::Relu>("relu", Unary::relu, x); }
-Tensor relu(Tensor&& x) { return unary<functors::Relu>("relu", Unary::relu, x, true); }
-Tensor silu(const Tensor& x) { return unary<functors::Silu>("silu", Unary::silu, x); }
-Tensor silu(Tensor&& x) { return unary<functors::Silu>("silu", Unary::silu, x, true); }
-Tensor erf(const Tensor& x) { return unary<functors::Erf>("erf", Unary::erf, x); }
-Tensor erfc(const Tensor& x) { return unary<functors::Erfc>("erfc", Unary::erfc, x); }
-Tensor gelu(const Tensor& x, Gelu approximate) {
-  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x)
-                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x);
-}
-Tensor gelu(Tensor&& x, Gelu approximate) {
-  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x, true)
-                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x, true);
-}
-
 Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", Compare::eq, a, b); }
 Tensor ne(const Tensor& a, const Tensor& b) { return compare("ne", Compare::ne, a, b); }
 Tensor lt(const Tensor& a, const Tensor& b) { return compare("lt", Compare::lt, a, b); }
@@ -455,64 +310,4 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   });
 }
 
-// y = x in another dtype;   dx = dy, cast back by the engine
-Tensor to(const Tensor& x, DType dtype) {
-  if (x.dtype() == dtype) return x;
-  const Op op("to", {x}, {{"dtype", name(dtype)}});
-  Tensor y = rounded(x, dtype);
-  if (!is_floating_point(dtype)) return op.no_gradient(y);
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
-}
-
-Tensor clone(const Tensor& x) {
-  const Op op("clone", {x});
-  Tensor y = make_empty("clone", x.shape(), x.dtype());
-  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
-      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
-  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
-}
-
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
-
-Tensor packed(const Tensor& x) {
-  if (!x.defined()) return x;
-  const NoGrad guard;
-  return contiguous(x);
-}
-
-Tensor rounded(const Tensor& x, DType dtype) {
-  if (x.dtype() == dtype) return x;
-  Tensor y = make_empty("to", x.shape(), dtype);
-  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
-      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
-  return y;
-}
-
-namespace gradient_ops {
-
-Tensor add(const Tensor& a, const Tensor& b) { return adjoint::add(a, b); }
-
-void add_in_place(const Tensor& into, const Tensor& x) {
-  kernel_table().elementwise.binary[static_cast<int>(Binary::add)][index(into.dtype())](
-      KernelScope(), make_loop<3>(into.shape(), {&into, &into, &x}));
-  into.mark_changed("backward");
-}
-
-Tensor cast(const Tensor& x, DType dtype) { return to(x, dtype); }
-Tensor clone(const Tensor& x) { return adjoint::clone(x); }
-
-void fill(const Tensor& x, Scalar value) {
-  const TypedScalar typed(value, x.dtype());
-  constexpr int64_t kFew = 64;  // not worth a kernel's call
-  if (x.is_contiguous() && x.numel() <= kFew) {
-    const size_t size = element_size(x.dtype());
-    char* to = x.impl()->bytes();
-    for (int64_t i = 0; i < x.numel(); ++i, to += size) std::copy_n(typed.bytes, size, to);
-    return;
-  }
-  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
-      KernelScope(), with_scalar(make_loop<1>(x.shape(), {&x}), typed, 1));
-}
-
-}  // namespace gradient_ops
 }  // namespace adjoint

@@ -1,0 +1,67 @@
+// Copies and casts, and what gradients are added with.
+#include "core/autograd/gradient_ops.h"
+#include "core/ops/pointwise.h"
+
+namespace adjoint {
+
+// y = x in another dtype;   dx = dy, cast back by the engine
+Tensor to(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  const Op op("to", {x}, {{"dtype", name(dtype)}});
+  Tensor y = rounded(x, dtype);
+  if (!is_floating_point(dtype)) return op.no_gradient(y);
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
+}
+
+Tensor clone(const Tensor& x) {
+  const Op op("clone", {x});
+  Tensor y = make_empty("clone", x.shape(), x.dtype());
+  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
+      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
+}
+
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+Tensor packed(const Tensor& x) {
+  if (!x.defined()) return x;
+  const NoGrad guard;
+  return contiguous(x);
+}
+
+Tensor rounded(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = make_empty("to", x.shape(), dtype);
+  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
+      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  return y;
+}
+
+namespace gradient_ops {
+
+Tensor add(const Tensor& a, const Tensor& b) { return adjoint::add(a, b); }
+
+void add_in_place(const Tensor& into, const Tensor& x) {
+  kernel_table().elementwise.binary[static_cast<int>(kernels::Binary::add)][index(into.dtype())](
+      KernelScope(), make_loop<3>(into.shape(), {&into, &into, &x}));
+  into.mark_changed("backward");
+}
+
+Tensor cast(const Tensor& x, DType dtype) { return to(x, dtype); }
+Tensor clone(const Tensor& x) { return adjoint::clone(x); }
+
+void fill(const Tensor& x, Scalar value) {
+  const TypedScalar typed(value, x.dtype());
+  constexpr int64_t kFew = 64;  // not worth a kernel's call
+  if (x.is_contiguous() && x.numel() <= kFew) {
+    const size_t size = element_size(x.dtype());
+    char* to = x.impl()->bytes();
+    for (int64_t i = 0; i < x.numel(); ++i, to += size) std::copy_n(typed.bytes, size, to);
+    return;
+  }
+  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
+      KernelScope(), with_scalar(make_loop<1>(x.shape(), {&x}), typed, 1));
+}
+
+}  // namespace gradient_ops
+}  // namespace adjoint

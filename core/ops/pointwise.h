@@ -1,0 +1,85 @@
+// What the elementwise operators share: numbers as operands, casts, the operator of one tensor.
+#pragma once
+
+#include <adjoint/core/ops.h>
+
+#include <algorithm>
+
+#include "core/autograd/op.h"
+#include "core/ops/loops.h"
+
+namespace adjoint {
+
+// A number in memory, as a kernel reads it.
+struct TypedScalar {
+  alignas(8) char bytes[8];
+  TypedScalar(Scalar value, DType dtype) {
+    dispatch(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T typed;
+      if constexpr (is_floating_point(dtype_of<T>)) {
+        typed = static_cast<T>(value.real());
+      } else if constexpr (std::is_same_v<T, bool>) {
+        typed = value.real() != 0;
+      } else {
+        typed = value.integer();
+      }
+      std::copy_n(reinterpret_cast<const char*>(&typed), sizeof(T), bytes);
+    });
+  }
+};
+
+// Adds an operand that is one number to a loop.
+template <int N>
+kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar& value, int at) {
+  kernels::Loop<N + 1> result;
+  result.rank = loop.rank;
+  result.parameter[0] = result.parameter[1] = 0;
+  for (int d = 0; d < loop.rank; ++d) result.size[d] = loop.size[d];
+  for (int i = 0, from = 0; i <= N; ++i) {
+    const bool number = i == at;
+    result.data[i] = number ? const_cast<char*>(value.bytes) : loop.data[from];
+    for (int d = 0; d < loop.rank; ++d) result.stride[i][d] = number ? 0 : loop.stride[from][d];
+    if (!number) ++from;
+  }
+  return result;
+}
+
+// The loop over y and x, of y's shape, with a number as operand `at`.
+inline kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const TypedScalar& value,
+                                         int at) {
+  kernels::Loop<3> loop;  // the one thing returned: a copy would cost as much as the kernel
+  if (!x.impl()->contiguous) {
+    loop = with_scalar(make_loop<2>(y.shape(), {&y, &x}), value, at);
+    return loop;
+  }
+  loop.rank = 1;
+  loop.size[0] = x.impl()->numel;
+  loop.parameter[0] = loop.parameter[1] = 0;
+  loop.data[0] = y.impl()->bytes();
+  loop.data[at] = const_cast<char*>(value.bytes);
+  loop.data[3 - at] = x.impl()->bytes();
+  loop.stride[0][0] = loop.stride[3 - at][0] = 1;
+  loop.stride[at][0] = 0;
+  return loop;
+}
+
+// x in another dtype, or x itself: a reference, for copying a handle costs two locked instructions.
+class Cast {
+ public:
+  Cast(const Tensor& x, DType dtype)
+      : converted_(x.dtype() == dtype ? Tensor() : to(x, dtype)),
+        tensor_(converted_.defined() ? converted_ : x) {}
+  const Tensor& operator*() const { return tensor_; }
+
+ private:
+  const Tensor converted_;
+  const Tensor& tensor_;
+};
+
+// Integers and bools become f32 where a function has only real values.
+inline Tensor as_floating(const Tensor& x) {
+  return is_floating_point(x.dtype()) ? x : to(x, DType::f32);
+}
+
+}  // namespace adjoint
