@@ -52,12 +52,12 @@ struct Widen {
 template <class T>
 void widen_line(const Widen& w, int64_t at, float* out) {
   using V = Vec<float>;
-  In<T> in(w.from.data, at, w.step);
+  In<T> in(w.from.data, at, w.step, w.length);
   for (int64_t i = 0; i < w.length; i += kBlock) {
     const int64_t n = min_of(kBlock, w.length - i);
-    const T* const p = in.block(i, n);
+    const float* const p = in.block(i, n);
     for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      V x = load(p + j * in.step, lanes);
+      V x = load(p + j, lanes);
       if constexpr (__is_same(T, float)) {
         bfloat16 half[V::size];
         x.store(half);

@@ -95,7 +95,7 @@ ADJOINT_INLINE void for_vectors(int64_t n, const Body& body) {
 
 // to[j] = from[j] for j < n, as they are computed in; and back, rounded once.
 template <class T>
-ADJOINT_INLINE void widen(const T* from, Computed<T>* to, int64_t n) {
+ADJOINT_INLINE void widen_block(const T* from, Computed<T>* to, int64_t n) {
   for_vectors<Register<T>::size>(
       n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
 }
@@ -123,7 +123,7 @@ class In {
       for (int64_t j = 0; j < n; ++j) buffer_[j] = origin_[(i + j) * stride_];
     } else {
       if (stride_ == 1) {
-        widen(origin_ + i, buffer_, n);
+        widen_block(origin_ + i, buffer_, n);
       } else {
         for (int64_t j = 0; j < n; ++j) buffer_[j] = load_one(origin_[(i + j) * stride_]);
       }
