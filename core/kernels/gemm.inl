@@ -46,10 +46,8 @@ void product(const Exec& exec, const Gemm<T>& g) {
   if (is_small(exec, g, items)) {
     direct(exec, g, items, partial);
   } else {
-    // Packing A costs as much as some tens of columns of the product; rows that lie whole pages
-    // apart would drive each other out of the cache.
-    const bool apart =
-        g.a_col == 1 ? g.a_row * static_cast<int64_t>(sizeof(T)) % 4096 != 0 : g.a_row == 1;
+    // Packing A costs as much as some tens of columns of the product.
+    const bool apart = g.a_col == 1 ? rows_apart<T>(g.a_row) : g.a_row == 1;
     const bool pack_a = g.n > kUnpackedColumns || !apart;
     const Direct<T> place{&g, partial, 1, items, 1};
     for (int64_t i = 0; i < items; ++i) {

@@ -108,7 +108,7 @@ void multiply_tile(int64_t kc, const T* a, int64_t a_row, int64_t a_col, const T
     V row[NV];
     if constexpr (kStreams) {
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) __builtin_prefetch(b + (8 * NV + v) * V::size);
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(b + 8 * b_step + v * V::size);
       if constexpr (!kPacked) __builtin_prefetch(a + 8 * a_col);
     }
 #pragma GCC unroll 8

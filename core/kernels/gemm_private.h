@@ -79,8 +79,8 @@ struct Private {
   Item<T> item;
   Side<T> a, b;
   int64_t row_parts, column_parts;
-  bool a_stays;  // packed once for a task, while b flows by; or the other way round
-  bool pack_a;
+  bool a_stays;         // packed once for a task, while b flows by; or the other way round
+  bool pack_a, pack_b;  // or read as they lie
   int64_t stay_units;   // that stay at once
   int64_t stay_blocks;  // of the sum, that stay at once
   T* memory;
@@ -102,7 +102,9 @@ void multiply_bundle(const Private<T>& s, const KBlocks& blocks, int64_t block, 
       s.pack_a ? kTileFunctions<T, true, true>.of : kTileFunctions<T, false, true>.of;
   const Side<T>&staying = s.a_stays ? s.a : s.b, &flowing = s.a_stays ? s.b : s.a;
   const int64_t tiles = (stay.last - stay.first) * (flow.last - flow.first);
-  const int64_t lines = ceil_div(ahead.total(), tiles);
+  // What is read as it lies is asked for by the tiles.
+  const bool packed = s.a_stays ? s.pack_b : s.pack_a;
+  const int64_t lines = packed ? ceil_div(ahead.total(), tiles) : 0;
   for (int64_t f = flow.first; f < flow.last; ++f) {
     const T* const of_flow = flow_data + (flowing.begin(f) - flowing.begin(flow.first)) * kc;
     for (int64_t u = stay.first; u < stay.last; ++u) {
@@ -111,11 +113,13 @@ void multiply_bundle(const Private<T>& s, const KBlocks& blocks, int64_t block, 
       const int64_t i = s.a.begin(p), j = s.b.begin(n);
       const int rows = s.a.extent(p), cols = s.b.extent(n);
       const T* a = s.a_stays ? of_stay : of_flow;
+      const T* b = s.a_stays ? of_flow : of_stay;
       if (!s.pack_a) a = s.a.data + i * g.a_row + k0 * g.a_col;
+      if (!s.pack_b) b = s.b.data + j + k0 * g.b_row;
       ahead.some(lines);
       tile_at(g, s.item, block == 0, block + 1 == blocks.count,
-              functions[rows - 1][(cols - 1) / Vec<T>::size], i, j, rows, cols, kc, a,
-              s.a_stays ? of_flow : of_stay, kNr<T>);
+              functions[rows - 1][(cols - 1) / Vec<T>::size], i, j, rows, cols, kc, a, b,
+              s.pack_b ? kNr<T> : g.b_row);
     }
   }
 }
@@ -130,7 +134,8 @@ void private_task(void* context, int64_t task) {
                      share(s.b.units, s.column_parts, column + 1)};
   const Side<T>&staying = s.a_stays ? s.a : s.b, &flowing = s.a_stays ? s.b : s.a;
   const Part all_stay = s.a_stays ? rows : columns, all_flow = s.a_stays ? columns : rows;
-  const bool pack_stay = s.pack_a || !s.a_stays, pack_flow = s.pack_a || s.a_stays;
+  const bool pack_stay = s.a_stays ? s.pack_a : s.pack_b;
+  const bool pack_flow = s.a_stays ? s.pack_b : s.pack_a;
   T* const stay_memory = s.memory + task * s.memory_of_task;
   T* const flow_memory = stay_memory + s.stay_memory;
 
@@ -162,8 +167,15 @@ void private_task(void* context, int64_t task) {
   }
 }
 
+// In turns of the multipliers, what it takes to pack one element: nothing where it is read as it
+// lies, twice as much where rows are turned.
+template <class T>
+int64_t packing_cost(const Side<T>& side, bool packed) {
+  return !packed ? 0 : side.k_stride == 1 ? 2 : 1;
+}
+
 // How many tasks by rows and by columns: what takes least time, packing included, each task being
-// run by a thread of its own `waves` times.
+// run by a thread of its own.
 template <class T>
 void choose_grid(const Exec& exec, Private<T>& s) {
   const int64_t tasks = exec.threads;
@@ -173,9 +185,9 @@ void choose_grid(const Exec& exec, Private<T>& s) {
     const int64_t columns = tasks / rows;
     if (rows > s.a.units || columns > s.b.units) continue;
     const int64_t panels = ceil_div(s.a.units, rows), slivers = ceil_div(s.b.units, columns);
-    // In turns of the multipliers, for each element of the sum: a tile has kMr by kNv of them, an
-    // element of B takes about one to be packed, and one of A, whose rows are turned, two.
-    const int64_t cost = panels * slivers * kMr * kNv + 2 * panels * kMr + slivers * kNr<T>;
+    // For each element of the sum.
+    const int64_t cost = panels * slivers * kMr * kNv + packing_cost(s.a, s.pack_a) * panels * kMr +
+                         packing_cost(s.b, s.pack_b) * slivers * kNr<T>;
     if (least >= 0 && cost >= least) continue;
     least = cost;
     s.row_parts = rows;
@@ -199,6 +211,7 @@ void private_product(const Exec& exec, const Gemm<T>& g, const Item<T>& item, bo
   s.g = &g;
   s.item = item;
   s.pack_a = pack_a;
+  s.pack_b = g.b_col != 1 || g.n % kNr<T> != 0 || !rows_apart<T>(g.b_row);
   s.a = {item.a, g.a_row, g.a_col, g.m, ceil_div(g.m, kMr), true};
   s.b = {item.b, g.b_col, g.b_row, g.n, ceil_div(g.n, kNr<T>), false};
   choose_grid(exec, s);

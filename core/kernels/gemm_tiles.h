@@ -11,6 +11,13 @@ namespace {
 // Where part `i` of `parts` begins when `total` things are divided evenly.
 ADJOINT_INLINE int64_t share(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
 
+// Whether rows so far apart can be read side by side: whole pages apart they would drive each other
+// out of the first cache.
+template <class T>
+ADJOINT_INLINE bool rows_apart(int64_t row) {
+  return row * static_cast<int64_t>(sizeof(T)) % 4096 != 0;
+}
+
 // K in equal blocks of at most kKc; one empty block where K is 0.
 struct KBlocks {
   int64_t k, count, size;
