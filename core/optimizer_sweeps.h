@@ -8,7 +8,7 @@
 // <adjoint/core/autocast.h>. The parameter and the moments must be contiguous; a gradient may have
 // any layout. A parameter of f32 that products under Autocast have read since the last sweep is
 // also written in bf16, into a copy beside it that the next products read instead: half the bytes,
-// the same bits. The tensors that an update refers to must outlive the call, and each parameter be
+// the same bits. The tensors that an update refers to must outlive the call, and each storage be
 // in one update only.
 #pragma once
 

@@ -80,7 +80,8 @@ class Tensor {
 
   // The elements, at index (0, ..., 0). Throws DTypeError unless T is the dtype's type. A call of
   // mutable_data counts as a change: a graph that saved the tensor notices. Only the call does, not
-  // what is written later through a pointer that was kept: call it again before such writes.
+  // what is written later through a pointer that was kept: call it again before such writes, for
+  // products may also read a copy of what was there (InferenceWeights, Autocast).
   template <class T>
   const T* data() const {
     return static_cast<const T*>(checked_data(dtype_of<T>));

@@ -113,7 +113,13 @@ class In {
       : origin_(static_cast<const T*>(data) + at), stride_(stride) {
     if (stride_ != 0) return;
     const auto value = load_one(*origin_);
-    for (int64_t j = 0; j < min_of(n, kBlock); ++j) buffer_[j] = value;
+    if constexpr (Register<T>::size > 1) {
+      for_vectors<Register<T>::size>(min_of(n, kBlock), [&](int64_t j, int lanes) {
+        store(Register<T>(value), buffer_ + j, lanes);
+      });
+    } else {
+      for (int64_t j = 0; j < min_of(n, kBlock); ++j) buffer_[j] = value;
+    }
   }
   // The block of n elements that starts at i.
   ADJOINT_INLINE const Computed<T>* block(int64_t i, int64_t n) {

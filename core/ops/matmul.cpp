@@ -120,7 +120,7 @@ void linear_to(const Tensor& y, const Tensor& x, const Tensor& weight, const Epi
     contract(as_rows(y), as_rows(x), transposed(weight),
              {.bias = bias,
               .activation = e.activation,
-              .preactivation = rows(e.preactivation),
+              .preactivation = e.preactivation.defined() ? as_rows(e.preactivation) : Tensor(),
               .residual = rows(e.residual)});
     return;
   }

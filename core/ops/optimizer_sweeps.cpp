@@ -119,19 +119,21 @@ struct Spans {
 // last one.
 class RoundedCopies {
  public:
-  // `spans` are those of f32. Nothing may be checked any more.
-  template <class Update, class Args>
-  RoundedCopies(std::span<const Update> updates, std::vector<Args>& spans) {
-    size_t at = 0;
-    for (const Update& u : updates) {
-      if (u.parameter.dtype() == DType::f32) spans[at++].rounded = place_for(u.parameter);
-    }
-  }
+  RoundedCopies() = default;
   RoundedCopies(const RoundedCopies&) = delete;
   RoundedCopies& operator=(const RoundedCopies&) = delete;
   ~RoundedCopies() {
-    for (const Copy& copy : copies_) {
-      if (copy.weight != nullptr) PackedWeight::destroy(copy.weight);
+    for (const Copy& copy : copies_) PackedWeight::destroy(copy.weight);
+  }
+
+  // Gives each span of f32 its place, or none where there is no memory for a copy that only saves
+  // time. Nothing may be checked any more.
+  template <class Update, class Args>
+  void place(std::span<const Update> updates, std::vector<Args>& spans) {
+    copies_.reserve(updates.size());
+    size_t at = 0;
+    for (const Update& u : updates) {
+      if (u.parameter.dtype() == DType::f32) spans[at++].rounded = place_for(u.parameter);
     }
   }
 
@@ -153,8 +155,11 @@ class RoundedCopies {
     const auto elements = static_cast<int64_t>(storage->bytes / sizeof(float));
     if (parameter.numel() != elements) return nullptr;
     storage->packed.clear();  // what is written now may take its place
-    copies_.push_back({storage, nullptr});
-    copies_.back().weight = PackedWeight::create(PackedWeight::Key::rounded(elements));
+    try {
+      copies_.push_back({storage, PackedWeight::create(PackedWeight::Key::rounded(elements))});
+    } catch (const Error&) {
+      return nullptr;
+    }
     return static_cast<bfloat16*>(copies_.back().weight->panels);
   }
 
@@ -180,7 +185,8 @@ void sgd_sweep(std::span<const SgdUpdate> updates) {
     };
     spans.add(u.parameter.dtype(), args);
   }
-  RoundedCopies copies(updates, spans.f32);
+  RoundedCopies copies;
+  copies.place(updates, spans.f32);
   run(spans.f32, kernel_table().fused_optimizer.sgd_f32);
   run(spans.f64, kernel_table().fused_optimizer.sgd_f64);
   run(spans.bf16, kernel_table().fused_optimizer.sgd_bf16);
@@ -206,7 +212,8 @@ void adam_sweep(std::span<const AdamUpdate> updates) {
     };
     spans.add(u.parameter.dtype(), args);
   }
-  RoundedCopies copies(updates, spans.f32);
+  RoundedCopies copies;
+  copies.place(updates, spans.f32);
   run(spans.f32, kernel_table().fused_optimizer.adam_f32);
   run(spans.f64, kernel_table().fused_optimizer.adam_f64);
   run(spans.bf16, kernel_table().fused_optimizer.adam_bf16);

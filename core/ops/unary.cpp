@@ -49,6 +49,7 @@ Tensor unary(const char* name, Unary which, const Tensor& x, bool dying = false,
   using functors::Uses;
   constexpr bool uses_input = F::kUses == Uses::input || F::kUses == Uses::both;
   constexpr bool uses_output = F::kUses == Uses::output || F::kUses == Uses::both;
+  static_assert(kParameters<F> <= std::extent_v<decltype(kernels::Loop<2>::parameter)>);
   std::array<double, kParameters<F>> parameters;
   for (size_t i = 0; i < parameters.size(); ++i) parameters[i] = attributes.begin()[i].value.real;
   const auto with_parameters = [](auto loop, const auto& numbers) {

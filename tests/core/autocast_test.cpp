@@ -144,12 +144,13 @@ const PackedWeight* copy_of(const Tensor& w) {
   return w.impl()->storage->packed.find(PackedWeight::Key::rounded(w.numel()));
 }
 void sgd(const Tensor& w, const Tensor& gradient) {
-  const std::vector<SgdUpdate> updates{{w, gradient, Tensor(), {.lr = 0.5}}};
+  const Tensor no_momentum;
+  const std::vector<SgdUpdate> updates{{w, gradient, no_momentum, {.lr = 0.5}}};
   sgd_sweep(updates);
 }
 void adam(const Tensor& w, const Tensor& gradient) {
-  const Tensor m = zeros_like(w), v = zeros_like(w);
-  const std::vector<AdamUpdate> updates{{w, gradient, m, v, Tensor(), {.lr = 0.5}}};
+  const Tensor m = zeros_like(w), v = zeros_like(w), no_maximum;
+  const std::vector<AdamUpdate> updates{{w, gradient, m, v, no_maximum, {.lr = 0.5}}};
   adam_sweep(updates);
 }
 
