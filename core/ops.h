@@ -77,31 +77,143 @@ inline Tensor operator-(Scalar a, const Tensor& b) { return rsub(b, a); }
 inline Tensor operator*(Scalar a, const Tensor& b) { return mul(b, a); }
 inline Tensor operator/(Scalar a, const Tensor& b) { return rdiv(b, a); }
 
-// --- functions of one tensor ---
+// --- functions of one tensor; whole numbers give f32 where it is not said otherwise ---
 Tensor neg(const Tensor& x);
 Tensor abs(const Tensor& x);
+Tensor sign(const Tensor& x);  // 0 for NaN
 Tensor exp(const Tensor& x);
+Tensor exp2(const Tensor& x);
+Tensor expm1(const Tensor& x);  // exp(x) - 1 without cancellation
 Tensor log(const Tensor& x);
+Tensor log2(const Tensor& x);
+Tensor log10(const Tensor& x);
+Tensor log1p(const Tensor& x);  // log(1 + x) without cancellation
 Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);
 Tensor square(const Tensor& x);
 Tensor reciprocal(const Tensor& x);
 Tensor sin(const Tensor& x);
 Tensor cos(const Tensor& x);
+Tensor tan(const Tensor& x);
+Tensor asin(const Tensor& x);
+Tensor acos(const Tensor& x);
+Tensor atan(const Tensor& x);
+Tensor sinh(const Tensor& x);
+Tensor cosh(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor asinh(const Tensor& x);
+Tensor acosh(const Tensor& x);
+Tensor atanh(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor erfc(const Tensor& x);
+Tensor erfinv(const Tensor& x);
+// Whole numbers stay as they are. The gradient is 0, but for that of frac, which is 1.
+Tensor floor(const Tensor& x);
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x, int64_t decimals = 0);  // halves to even
+Tensor trunc(const Tensor& x);
+Tensor frac(const Tensor& x);  // x - trunc(x)
+// NaN and infinities replaced, by default by 0 and by the largest finite numbers of the dtype.
+Tensor nan_to_num(const Tensor& x, double nan = 0.0, std::optional<double> posinf = std::nullopt,
+                  std::optional<double> neginf = std::nullopt);
+// min(max(x, min), max); a bound may be missing (an undefined tensor), not both. Tensors broadcast.
+// NaN stays. The gradient goes to x at a bound too.
+Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt);
+Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max = {});
+Tensor clamp_min(const Tensor& x, Scalar min);
+Tensor clamp_min(const Tensor& x, const Tensor& min);
+Tensor clamp_max(const Tensor& x, Scalar max);
+Tensor clamp_max(const Tensor& x, const Tensor& max);
+// No gradient; bool:
+Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
+Tensor isfinite(const Tensor& x);
+
+// --- functions of two and three tensors, broadcasting ---
+Tensor fmod(const Tensor& a, const Tensor& b);          // the sign of a
+Tensor remainder(const Tensor& a, const Tensor& b);     // the sign of b, as Python's %
+Tensor floor_divide(const Tensor& a, const Tensor& b);  // no gradient; of integers, by 0: 0
+Tensor copysign(const Tensor& a, const Tensor& b);
+Tensor hypot(const Tensor& a, const Tensor& b);
+Tensor atan2(const Tensor& a, const Tensor& b);  // the angle of (b, a)
+Tensor logaddexp(const Tensor& a, const Tensor& b);
+Tensor logaddexp2(const Tensor& a, const Tensor& b);
+Tensor xlogy(const Tensor& a, const Tensor& b);  // a log(b), 0 where a is 0
+Tensor fmod(const Tensor& a, Scalar b);
+Tensor remainder(const Tensor& a, Scalar b);
+Tensor floor_divide(const Tensor& a, Scalar b);
+Tensor copysign(const Tensor& a, Scalar b);
+Tensor xlogy(const Tensor& a, Scalar b);
+Tensor xlogy(Scalar a, const Tensor& b);
+// a + weight (b - a), floating dtypes.
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight);
+Tensor lerp(const Tensor& a, const Tensor& b, double weight);
+Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b,
+               double value = 1.0);  // + value a b
+Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, double value = 1.0);
+
+// --- logic and bits, broadcasting; no gradient ---
+Tensor logical_not(const Tensor& x);  // of any dtype; bool
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_xor(const Tensor& a, const Tensor& b);
+Tensor bitwise_not(const Tensor& x);  // of i64 and bool
+Tensor bitwise_and(const Tensor& a, const Tensor& b);
+Tensor bitwise_or(const Tensor& a, const Tensor& b);
+Tensor bitwise_xor(const Tensor& a, const Tensor& b);
+Tensor bitwise_left_shift(const Tensor& a, const Tensor& b);   // of i64
+Tensor bitwise_right_shift(const Tensor& a, const Tensor& b);  // keeps the sign
+Tensor bitwise_and(const Tensor& a, Scalar b);
+Tensor bitwise_or(const Tensor& a, Scalar b);
+Tensor bitwise_xor(const Tensor& a, Scalar b);
+Tensor bitwise_left_shift(const Tensor& a, Scalar b);
+Tensor bitwise_right_shift(const Tensor& a, Scalar b);
+
+// --- activations ---
 Tensor sigmoid(const Tensor& x);
+Tensor logsigmoid(const Tensor& x);
+Tensor hardsigmoid(const Tensor& x);
 Tensor relu(const Tensor& x);
+Tensor relu6(const Tensor& x);
 // x above 0, negative_slope x below; the derivative at 0 is negative_slope.
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
+// x above 0, weight x below: weight (1) or (channels), which are dimension 1. He et al. 2015, arXiv
+// 1502.01852.
+Tensor prelu(const Tensor& x, const Tensor& weight);
+// The slope of each element is uniform in [lower, upper), or their mean unless training; a function
+// of the generator's stream and the element's index, as in dropout. Xu et al. 2015, arXiv
+// 1505.00853.
+Tensor rrelu(const Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false,
+             Generator& generator = default_generator());
+Tensor elu(const Tensor& x, double alpha = 1.0);
+Tensor selu(const Tensor& x);
+Tensor celu(const Tensor& x, double alpha = 1.0);
 enum class Gelu { erf, tanh };
 Tensor gelu(const Tensor& x, Gelu approximate = Gelu::erf);
 Tensor silu(const Tensor& x);
+Tensor mish(const Tensor& x);
+Tensor softplus(const Tensor& x, double beta = 1.0, double threshold = 20.0);
+Tensor softsign(const Tensor& x);
+Tensor softshrink(const Tensor& x, double lambd = 0.5);
+Tensor hardshrink(const Tensor& x, double lambd = 0.5);
+Tensor tanhshrink(const Tensor& x);
+Tensor hardtanh(const Tensor& x, double min_val = -1.0, double max_val = 1.0);
+Tensor hardswish(const Tensor& x);
+Tensor threshold(const Tensor& x, double threshold, double value);  // x, or value where not above
+// Of the two halves of x along dim: first sigmoid(second) (Dauphin et al. 2016, arXiv 1612.08083),
+// and silu(first) second (Shazeer 2020, arXiv 2002.05202).
+Tensor glu(const Tensor& x, int64_t dim = -1);
+Tensor swiglu(const Tensor& x, int64_t dim = -1);
+Tensor softmin(const Tensor& x, int64_t dim);
+// softmax((logits + noise) / tau); hard: one-hot, with the gradient of that. Jang, Gu and Poole
+// 2016, arXiv 1611.01144.
+Tensor gumbel_softmax(const Tensor& logits, double tau = 1.0, bool hard = false, int64_t dim = -1,
+                      Generator& generator = default_generator());
 Tensor tanh(Tensor&& x);  // as add(Tensor&&, ...)
 Tensor sigmoid(Tensor&& x);
 Tensor relu(Tensor&& x);
 Tensor gelu(Tensor&& x, Gelu approximate = Gelu::erf);
 Tensor silu(Tensor&& x);
-Tensor erf(const Tensor& x);
-Tensor erfc(const Tensor& x);
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 // --- comparisons, broadcasting; no gradient; bool ---

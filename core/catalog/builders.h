@@ -115,6 +115,9 @@ ErrorCase error(std::string name, F call, std::vector<std::string> says) {
 
 void add_arithmetic(std::vector<Row>& rows);
 void add_functions(std::vector<Row>& rows);
+void add_pairs(std::vector<Row>& rows);
+void add_logic(std::vector<Row>& rows);
+void add_activations(std::vector<Row>& rows);
 void add_comparisons(std::vector<Row>& rows);
 void add_selection(std::vector<Row>& rows);
 void add_layout(std::vector<Row>& rows);

@@ -99,6 +99,9 @@ std::vector<Row> rows() {
   std::vector<Row> all;
   add_arithmetic(all);
   add_functions(all);
+  add_pairs(all);
+  add_logic(all);
+  add_activations(all);
   add_comparisons(all);
   add_selection(all);
   add_layout(all);

@@ -1,4 +1,4 @@
-// Elementwise kernels.
+// Elementwise kernels of two operands and more.
 #include "core/kernels/elementwise.h"
 
 #include "core/kernels/streams.h"
@@ -9,93 +9,6 @@ namespace {
 
 // What a function does with a block of contiguous elements is compiled once for each type that is
 // computed in; how blocks are read and written, once for each that is stored.
-
-// F::value(x), or F::value(x, p) for a function with parameters, such as a slope.
-template <class F, class V>
-ADJOINT_INLINE V value_of(const V& x, const double* p) {
-  if constexpr (requires { F::value(x, p); }) {
-    return F::value(x, p);
-  } else {
-    return F::value(x);
-  }
-}
-template <class F, class V>
-ADJOINT_INLINE V derivative_of(const V& x, const V& y, const V& dy, const double* p) {
-  if constexpr (requires { F::derivative(x, y, dy, p); }) {
-    return F::derivative(x, y, dy, p);
-  } else {
-    return F::derivative(x, y, dy);
-  }
-}
-
-template <class C, class F>
-void unary_block(const C* x, C* y, int64_t n, const double* parameter) {
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
-    store(value_of<F>(load(x + j, lanes), parameter), y + j, lanes);
-  });
-}
-
-template <class T>
-void run_unary(const Exec& exec, const Loop<2>& loop,
-               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n, const double*)) {
-  const bool streamed = streams<T>(loop);
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = y.count(i, n);
-      f(x.block(i, m), y.block(i), m, loop.parameter);
-      y.flush(i, m);
-    }
-  });
-}
-
-template <class T, class F>
-void unary(const Exec& exec, const Loop<2>& loop) {
-  run_unary<T>(exec, loop, &unary_block<Computed<T>, F>);
-}
-
-template <class C, class F>
-void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
-                      const double* parameter) {
-  using functors::Uses;
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
-    const Vec<C> vdy = load(dy + j, lanes);
-    Vec<C> vx = vdy, vy = vdy;
-    if constexpr (F::kUses == Uses::input || F::kUses == Uses::both) vx = load(x + j, lanes);
-    if constexpr (F::kUses == Uses::output || F::kUses == Uses::both) vy = load(y + j, lanes);
-    store(derivative_of<F>(vx, vy, vdy, parameter), dx + j, lanes);
-  });
-}
-
-// `uses`: which of x and y are read.
-template <class T>
-void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
-                    void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
-                              Computed<T>* dx, int64_t n, const double*)) {
-  using functors::Uses;
-  const bool streamed = streams<T>(loop);
-  const bool input = uses == Uses::input || uses == Uses::both;
-  const bool output = uses == Uses::output || uses == Uses::both;
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> y(loop.data[2], at[2], loop.stride[2][0], n);
-    In<T> dy(loop.data[3], at[3], loop.stride[3][0], n);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = dx.count(i, n);
-      const Computed<T>* const px = input ? x.block(i, m) : nullptr;
-      const Computed<T>* const py = output ? y.block(i, m) : nullptr;
-      f(px, py, dy.block(i, m), dx.block(i), m, loop.parameter);
-      dx.flush(i, m);
-    }
-  });
-}
-
-template <class T, class F>
-void unary_backward(const Exec& exec, const Loop<4>& loop) {
-  run_derivative<T>(exec, loop, F::kUses, &derivative_block<Computed<T>, F>);
-}
 
 struct Add {
   template <class V>
@@ -166,6 +79,27 @@ void run_binary(const Exec& exec, const Loop<3>& loop,
 template <class T, class F>
 void binary(const Exec& exec, const Loop<3>& loop) {
   run_binary<T>(exec, loop, &binary_block<Computed<T>, F>);
+}
+
+// c = f(a, b) by a function of two numbers, for what is rarely hot: computed in W, f64 for every
+// floating type, and rounded once.
+template <class T, class W>
+void map(const Exec& exec, const Loop<3>& loop, W (*f)(W, W)) {
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Result<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = c.count(i, n);
+      const Computed<T>*const pa = a.block(i, m), *const pb = b.block(i, m);
+      Computed<T>* const pc = c.block(i);
+      for (int64_t j = 0; j < m; ++j) {
+        pc[j] = static_cast<Computed<T>>(f(static_cast<W>(pa[j]), static_cast<W>(pb[j])));
+      }
+      c.flush(i, m);
+    }
+  });
 }
 
 #define ADJOINT_COMPARE(Name, op)                \
@@ -349,18 +283,6 @@ constexpr void set_compare(ElementwiseTable& t, Compare op) {
   row[kBool] = &compare<bool, F>;
 }
 
-template <class F>
-constexpr void set_unary(ElementwiseTable& t, Unary op) {
-  auto& forward = t.unary[static_cast<int>(op)];
-  forward[kF32] = &unary<float, F>;
-  forward[kF64] = &unary<double, F>;
-  forward[kBf16] = &unary<bfloat16, F>;
-  auto& backward = t.unary_backward[static_cast<int>(op)];
-  backward[kF32] = &unary_backward<float, F>;
-  backward[kF64] = &unary_backward<double, F>;
-  backward[kBf16] = &unary_backward<bfloat16, F>;
-}
-
 template <class From>
 constexpr void set_copy(void (*(&row)[kPlaces])(const Exec&, const Loop<2>&)) {
   row[kF32] = &copy<From, float>;
@@ -372,12 +294,6 @@ constexpr void set_copy(void (*(&row)[kPlaces])(const Exec&, const Loop<2>&)) {
 
 constexpr ElementwiseTable make_table() {
   ElementwiseTable t{};
-#define ADJOINT_SET(name, functor) set_unary<functors::functor>(t, Unary::name);
-  ADJOINT_UNARY_FUNCTIONS(ADJOINT_SET)
-#undef ADJOINT_SET
-  t.unary[static_cast<int>(Unary::neg)][kI64] = &unary<int64_t, functors::Neg>;
-  t.unary[static_cast<int>(Unary::abs)][kI64] = &unary<int64_t, functors::Abs>;
-  t.unary[static_cast<int>(Unary::square)][kI64] = &unary<int64_t, functors::Square>;
   set_binary<Add>(t, Binary::add);
   set_binary<Sub>(t, Binary::sub);
   set_binary<Mul>(t, Binary::mul);
@@ -385,6 +301,10 @@ constexpr ElementwiseTable make_table() {
   set_binary<Pow>(t, Binary::pow);
   set_binary<Maximum>(t, Binary::maximum);
   set_binary<Minimum>(t, Binary::minimum);
+  t.map[kF32] = &map<float, double>;
+  t.map[kF64] = &map<double, double>;
+  t.map[kBf16] = &map<bfloat16, double>;
+  t.map_integers = &map<int64_t, int64_t>;
   set_compare<Eq>(t, Compare::eq);
   set_compare<Ne>(t, Compare::ne);
   set_compare<Lt>(t, Compare::lt);

@@ -3,8 +3,12 @@
 //
 // logistic is a sigmoid that may round a bit more, times_sigmoid(x) is x sigmoid(x).
 //
-// derivative(x, y, dy) is dx, where y = value(x); kUses says which of x and y it reads. Functions
-// and operators are found by argument-dependent lookup; literals convert to either kind.
+// derivative(x, y, dy) is dx, where y = value(x); kUses says which of x and y it reads. A functor
+// without either is constant in pieces, its derivative 0. Functions and operators are found by
+// argument-dependent lookup; literals convert to either kind.
+//
+// A derivative is differentiated again as it is written: what where() does not choose must be
+// finite, for its gradient is 0 times what it is multiplied with; and abs() would have a kink at 0.
 #pragma once
 
 #define ADJOINT_FUNCTOR \
@@ -30,10 +34,23 @@ struct Abs {
   }
 };
 
+// 0 for NaN, as PyTorch's.
+struct Sign {
+  ADJOINT_FUNCTOR value(const V& x) {
+    return where(x > 0.0, V(1.0), where(x < 0.0, V(-1.0), V(0.0)));
+  }
+};
+
 struct Exp {
   static constexpr Uses kUses = Uses::output;
   ADJOINT_FUNCTOR value(const V& x) { return exp(x); }
   ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return dy * y; }
+};
+
+struct Expm1 {
+  static constexpr Uses kUses = Uses::output;
+  ADJOINT_FUNCTOR value(const V& x) { return expm1(x); }
+  ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return dy * (y + 1.0); }
 };
 
 struct Log {
@@ -42,10 +59,22 @@ struct Log {
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) { return dy / x; }
 };
 
+struct Log1p {
+  static constexpr Uses kUses = Uses::input;
+  ADJOINT_FUNCTOR value(const V& x) { return log1p(x); }
+  ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) { return dy / (x + 1.0); }
+};
+
 struct Sqrt {
   static constexpr Uses kUses = Uses::output;
   ADJOINT_FUNCTOR value(const V& x) { return sqrt(x); }
   ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return dy / (2.0 * y); }
+};
+
+struct Rsqrt {
+  static constexpr Uses kUses = Uses::output;
+  ADJOINT_FUNCTOR value(const V& x) { return 1.0 / sqrt(x); }
+  ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return -0.5 * dy * y * y * y; }
 };
 
 struct Square {
@@ -156,27 +185,102 @@ struct Erfc {
   }
 };
 
+struct Floor {
+  ADJOINT_FUNCTOR value(const V& x) { return floor(x); }
+};
+struct Ceil {
+  ADJOINT_FUNCTOR value(const V& x) { return -floor(-x); }
+};
+// Halves to even.
+struct Round {
+  ADJOINT_FUNCTOR value(const V& x) { return round_even(x); }
+};
+// To a multiple of p[1] / p[0], one of which is 1.
+struct RoundDecimals {
+  static constexpr int kParameters = 2;
+  ADJOINT_FUNCTOR value(const V& x, const double* p) {
+    return round_even(x * p[0] / p[1]) * p[1] / p[0];
+  }
+};
+struct Trunc {
+  ADJOINT_FUNCTOR value(const V& x) { return trunc(x); }
+};
+struct Frac {
+  static constexpr Uses kUses = Uses::none;
+  ADJOINT_FUNCTOR value(const V& x) { return x - trunc(x); }
+  ADJOINT_FUNCTOR derivative(const V&, const V&, const V& dy) { return dy; }
+};
+
+struct NanToNum {
+  static constexpr Uses kUses = Uses::input;
+  static constexpr int kParameters = 3;  // what NaN, infinity and minus infinity become
+  static constexpr double kInfinity = __builtin_inf();
+  ADJOINT_FUNCTOR value(const V& x, const double* p) {
+    const V finite = where(x == kInfinity, V(p[1]), where(x == -kInfinity, V(p[2]), x));
+    return where(x != x, V(p[0]), finite);
+  }
+  ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double*) {
+    return where(abs(x) < kInfinity, dy, 0.0);
+  }
+};
+
+// p[1] where p[0] > p[1]; NaN of any of the three stays. At the bounds the derivative is 1.
+struct Clamp {
+  static constexpr Uses kUses = Uses::input;
+  static constexpr int kParameters = 2;
+  ADJOINT_FUNCTOR value(const V& x, const double* p) {
+    return minimum(maximum(x, V(p[0])), V(p[1]));
+  }
+  ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
+    return where(x >= p[0], where(x <= p[1], dy, 0.0), 0.0);
+  }
+};
+
 }  // namespace adjoint::functors
 
 #undef ADJOINT_FUNCTOR
 
-// Every function above, as F(name in the table, functor).
+// Every function above and in activation_functors.h, as F(name in the table, functor).
 #define ADJOINT_UNARY_FUNCTIONS(F) \
   F(neg, Neg)                      \
   F(abs, Abs)                      \
+  F(sign, Sign)                    \
   F(exp, Exp)                      \
+  F(expm1, Expm1)                  \
   F(log, Log)                      \
+  F(log1p, Log1p)                  \
   F(sqrt, Sqrt)                    \
+  F(rsqrt, Rsqrt)                  \
   F(square, Square)                \
   F(reciprocal, Reciprocal)        \
   F(sin, Sin)                      \
   F(cos, Cos)                      \
   F(tanh, Tanh)                    \
   F(sigmoid, Sigmoid)              \
+  F(erf, Erf)                      \
+  F(erfc, Erfc)                    \
+  F(floor, Floor)                  \
+  F(ceil, Ceil)                    \
+  F(round, Round)                  \
+  F(round_decimals, RoundDecimals) \
+  F(trunc, Trunc)                  \
+  F(frac, Frac)                    \
+  F(nan_to_num, NanToNum)          \
+  F(clamp, Clamp)                  \
   F(relu, Relu)                    \
   F(leaky_relu, LeakyRelu)         \
   F(gelu_tanh, GeluTanh)           \
   F(gelu_erf, GeluErf)             \
   F(silu, Silu)                    \
-  F(erf, Erf)                      \
-  F(erfc, Erfc)
+  F(elu, Elu)                      \
+  F(hardtanh, Hardtanh)            \
+  F(hardsigmoid, Hardsigmoid)      \
+  F(hardswish, Hardswish)          \
+  F(softplus, Softplus)            \
+  F(log_sigmoid, LogSigmoid)       \
+  F(mish, Mish)                    \
+  F(softsign, Softsign)            \
+  F(softshrink, Softshrink)        \
+  F(hardshrink, Hardshrink)        \
+  F(tanhshrink, Tanhshrink)        \
+  F(threshold, Threshold)

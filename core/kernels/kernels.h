@@ -20,6 +20,7 @@
 #include "core/kernels/reduce.h"
 #include "core/kernels/skinny.h"
 #include "core/kernels/softmax.h"
+#include "core/kernels/unary.h"
 
 namespace adjoint::kernels {
 
@@ -29,6 +30,7 @@ namespace adjoint::kernels {
   X(GemmTable, gemm)                       \
   X(SkinnyTable, skinny)                   \
   X(ElementwiseTable, elementwise)         \
+  X(UnaryTable, unary)                     \
   X(ReduceTable, reduce)                   \
   X(SoftmaxTable, softmax)                 \
   X(NormTable, norm)                       \

@@ -14,7 +14,7 @@ struct Loop {
   int64_t size[8];
   void* data[N];
   int64_t stride[N][8];
-  double parameter[2];  // of the operator: a slope, bounds
+  double parameter[3];  // of the operator: a slope, bounds
 };
 
 }  // namespace adjoint::kernels

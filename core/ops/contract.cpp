@@ -132,7 +132,7 @@ auto elementwise_kernel(kernels::Activation activation, DType dtype) {
                       : activation == kernels::Activation::gelu_tanh ? Unary::gelu_tanh
                       : activation == kernels::Activation::gelu_erf  ? Unary::gelu_erf
                                                                      : Unary::silu;
-  return kernel_table().elementwise.unary[static_cast<int>(which)][index(dtype)];
+  return kernel_table().unary.value[static_cast<int>(which)][index(dtype)];
 }
 
 // c += residual, after a product that does not take it in its epilogue.

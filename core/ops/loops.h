@@ -22,7 +22,7 @@ kernels::Loop<static_cast<int>(N)> make_loop(const Shape& shape,
                                              const std::array<const Tensor*, N>& operands) {
   kernels::Loop<static_cast<int>(N)> loop;
   loop.rank = 0;
-  loop.parameter[0] = loop.parameter[1] = 0;
+  for (double& parameter : loop.parameter) parameter = 0;
   for (size_t i = 0; i < N; ++i) loop.data[i] = operands[i]->impl()->bytes();
   bool contiguous = true;
   for (size_t i = 0; i < N; ++i) {

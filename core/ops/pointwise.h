@@ -34,7 +34,7 @@ template <int N>
 kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar& value, int at) {
   kernels::Loop<N + 1> result;
   result.rank = loop.rank;
-  result.parameter[0] = result.parameter[1] = 0;
+  for (double& parameter : result.parameter) parameter = 0;
   for (int d = 0; d < loop.rank; ++d) result.size[d] = loop.size[d];
   for (int i = 0, from = 0; i <= N; ++i) {
     const bool number = i == at;
@@ -55,7 +55,7 @@ inline kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const
   }
   loop.rank = 1;
   loop.size[0] = x.impl()->numel;
-  loop.parameter[0] = loop.parameter[1] = 0;
+  for (double& parameter : loop.parameter) parameter = 0;
   loop.data[0] = y.impl()->bytes();
   loop.data[at] = const_cast<char*>(value.bytes);
   loop.data[3 - at] = x.impl()->bytes();
@@ -76,6 +76,9 @@ class Cast {
   const Tensor converted_;
   const Tensor& tensor_;
 };
+
+// x in what its dtype is computed in, for formulas of several steps that round once at their end.
+inline Tensor widened(const Tensor& x) { return x.defined() ? to(x, computed_in(x.dtype())) : x; }
 
 // Integers and bools become f32 where a function has only real values.
 inline Tensor as_floating(const Tensor& x) {

@@ -1,87 +1,22 @@
-// Functions of one tensor.
-#include <array>
+// Functions of one tensor that have kernels of their own.
+#include "core/ops/unary.h"
 
-#include "core/kernels/functors.h"
-#include "core/ops/pointwise.h"
+#include <cmath>
+#include <limits>
 
 namespace adjoint {
 
-// What functors.h asks of either kind of operand.
-static Tensor logistic(const Tensor& x) { return sigmoid(x); }
-// The normal distribution's cumulative function, and exp(-x^2 / 2): for the composed definition of
-// gelu.
-static Tensor ndtr(const Tensor& x) { return 0.5 * erfc(-0.70710678118654752 * x); }
-static Tensor ndtr(const Tensor& x, Tensor& exponential) {
-  exponential = exp(-0.5 * x * x);
-  return ndtr(x);
-}
-
-namespace {
-
-using kernels::Unary;
-
-// How many numbers a function takes beside x, such as a slope; at most two.
-template <class F>
-constexpr size_t kParameters = [] {
-  if constexpr (requires { F::kParameters; }) {
-    return F::kParameters;
-  } else {
-    return 0;
-  }
-}();
-
-template <class F>
-Tensor derivative(const Tensor& x, const Tensor& y, const Tensor& dy, const double* parameters) {
-  if constexpr (kParameters < F >> 0) {
-    return F::derivative(x, y, dy, parameters);
-  } else {
-    return F::derivative(x, y, dy);
-  }
-}
-
-// `dying`: x is a temporary, see Note [Donation]. The attributes are F's parameters.
-template <class F>
-Tensor unary(const char* name, Unary which, const Tensor& x, bool dying = false,
-             std::initializer_list<Attribute> attributes = {}) {
-  const Op op(name, {x}, attributes);
-  const auto kernel = kernel_table().elementwise.unary[static_cast<int>(which)][index(x.dtype())];
-  if (kernel == nullptr) return unary<F>(name, which, as_floating(x), false, attributes);
-  using functors::Uses;
-  constexpr bool uses_input = F::kUses == Uses::input || F::kUses == Uses::both;
-  constexpr bool uses_output = F::kUses == Uses::output || F::kUses == Uses::both;
-  static_assert(kParameters<F> <= std::extent_v<decltype(kernels::Loop<2>::parameter)>);
-  std::array<double, kParameters<F>> parameters;
-  for (size_t i = 0; i < parameters.size(); ++i) parameters[i] = attributes.begin()[i].value.real;
-  const auto with_parameters = [](auto loop, const auto& numbers) {
-    for (size_t i = 0; i < numbers.size(); ++i) loop.parameter[i] = numbers[i];
-    return loop;
-  };
-  const bool over = dying && !(uses_input && op.recording());
-  Tensor y = op.make_result(over ? &x : nullptr, x.shape(), x.dtype());
-  kernel(KernelScope(), with_parameters(make_loop<2>(x.shape(), {&y, &x}), parameters));
-  return op.differentiable(
-      y,
-      [which, parameters, with_parameters, x = op.save_if(uses_input, x),
-       y = uses_output ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
-        const Tensor dy = b.take_dy(0), x0 = *x, y0 = *y;
-        if (grad_enabled()) return {derivative<F>(x0, y0, dy, parameters.data())};
-        Tensor dx = make_over("backward", dy, dy.shape(), dy.dtype());
-        const Tensor& in = uses_input ? x0 : dy;
-        const Tensor& out = uses_output ? y0 : dy;
-        kernel_table().elementwise.unary_backward[static_cast<int>(which)][index(dy.dtype())](
-            KernelScope(),
-            with_parameters(make_loop<4>(dy.shape(), {&dx, &in, &out, &dy}), parameters));
-        return {std::move(dx)};
-      });
-}
-
-}  // namespace
+using pointwise::unary;
+using pointwise::Unary;
 
 Tensor neg(const Tensor& x) { return unary<functors::Neg>("neg", Unary::neg, x); }
 Tensor abs(const Tensor& x) { return unary<functors::Abs>("abs", Unary::abs, x); }
 Tensor exp(const Tensor& x) { return unary<functors::Exp>("exp", Unary::exp, x); }
+Tensor expm1(const Tensor& x) { return unary<functors::Expm1>("expm1", Unary::expm1, x); }
 Tensor log(const Tensor& x) { return unary<functors::Log>("log", Unary::log, x); }
+Tensor log1p(const Tensor& x) { return unary<functors::Log1p>("log1p", Unary::log1p, x); }
 Tensor sqrt(const Tensor& x) { return unary<functors::Sqrt>("sqrt", Unary::sqrt, x); }
+Tensor rsqrt(const Tensor& x) { return unary<functors::Rsqrt>("rsqrt", Unary::rsqrt, x); }
 Tensor square(const Tensor& x) { return unary<functors::Square>("square", Unary::square, x); }
 Tensor reciprocal(const Tensor& x) {
   return unary<functors::Reciprocal>("reciprocal", Unary::reciprocal, x);
@@ -89,26 +24,79 @@ Tensor reciprocal(const Tensor& x) {
 Tensor sin(const Tensor& x) { return unary<functors::Sin>("sin", Unary::sin, x); }
 Tensor cos(const Tensor& x) { return unary<functors::Cos>("cos", Unary::cos, x); }
 Tensor tanh(const Tensor& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x); }
-Tensor tanh(Tensor&& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x, true); }
+Tensor tanh(Tensor&& x) { return unary<functors::Tanh>("tanh", Unary::tanh, x, {}, {}, true); }
 Tensor sigmoid(const Tensor& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x); }
-Tensor sigmoid(Tensor&& x) { return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x, true); }
-Tensor relu(const Tensor& x) { return unary<functors::Relu>("relu", Unary::relu, x); }
-Tensor relu(Tensor&& x) { return unary<functors::Relu>("relu", Unary::relu, x, true); }
-Tensor leaky_relu(const Tensor& x, double negative_slope) {
-  return unary<functors::LeakyRelu>("leaky_relu", Unary::leaky_relu, x, false,
-                                    {{"negative_slope", negative_slope}});
+Tensor sigmoid(Tensor&& x) {
+  return unary<functors::Sigmoid>("sigmoid", Unary::sigmoid, x, {}, {}, true);
 }
-Tensor silu(const Tensor& x) { return unary<functors::Silu>("silu", Unary::silu, x); }
-Tensor silu(Tensor&& x) { return unary<functors::Silu>("silu", Unary::silu, x, true); }
 Tensor erf(const Tensor& x) { return unary<functors::Erf>("erf", Unary::erf, x); }
 Tensor erfc(const Tensor& x) { return unary<functors::Erfc>("erfc", Unary::erfc, x); }
-Tensor gelu(const Tensor& x, Gelu approximate) {
-  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x)
-                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x);
+
+namespace {
+
+// A function of real numbers under which whole ones stay what they are.
+template <class F>
+Tensor to_whole(const char* name, Unary which, const Tensor& x) {
+  return x.defined() && !is_floating_point(x.dtype()) ? clone(x) : unary<F>(name, which, x);
 }
-Tensor gelu(Tensor&& x, Gelu approximate) {
-  return approximate == Gelu::tanh ? unary<functors::GeluTanh>("gelu", Unary::gelu_tanh, x, true)
-                                   : unary<functors::GeluErf>("gelu", Unary::gelu_erf, x, true);
+
+}  // namespace
+
+Tensor sign(const Tensor& x) {
+  if (x.defined() && x.dtype() == DType::boolean) return clone(x);
+  return unary<functors::Sign>("sign", Unary::sign, x);
 }
+Tensor floor(const Tensor& x) { return to_whole<functors::Floor>("floor", Unary::floor, x); }
+Tensor ceil(const Tensor& x) { return to_whole<functors::Ceil>("ceil", Unary::ceil, x); }
+Tensor trunc(const Tensor& x) { return to_whole<functors::Trunc>("trunc", Unary::trunc, x); }
+Tensor frac(const Tensor& x) { return unary<functors::Frac>("frac", Unary::frac, x); }
+
+Tensor round(const Tensor& x, int64_t decimals) {
+  if (decimals == 0) return to_whole<functors::Round>("round", Unary::round, x);
+  check<DTypeError>(!x.defined() || is_floating_point(x.dtype()), "round: dtype ",
+                    x.defined() ? x.dtype() : DType::f32, " with decimals ", decimals,
+                    "; expected a floating dtype, or no decimals");
+  const double power = std::pow(10.0, std::abs(static_cast<double>(decimals)));
+  return unary<functors::RoundDecimals>("round", Unary::round_decimals, x,
+                                        {decimals > 0 ? power : 1.0, decimals > 0 ? 1.0 : power},
+                                        {{"decimals", decimals}});
+}
+
+namespace {
+
+double largest_finite(DType dtype) {
+  if (dtype == DType::f64) return std::numeric_limits<double>::max();
+  constexpr double kBf16 = 0x1.fep127;
+  return dtype == DType::bf16 ? kBf16 : double{std::numeric_limits<float>::max()};
+}
+
+}  // namespace
+
+Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf,
+                  std::optional<double> neginf) {
+  const double most = x.defined() ? largest_finite(x.dtype()) : 0.0;
+  const double above = posinf.value_or(most), below = neginf.value_or(-most);
+  if (x.defined() && !is_floating_point(x.dtype())) return clone(x);
+  return unary<functors::NanToNum>("nan_to_num", Unary::nan_to_num, x, {nan, above, below},
+                                   {{"nan", nan}, {"posinf", above}, {"neginf", below}});
+}
+
+Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double low = min ? min->real() : -kInfinity, high = max ? max->real() : kInfinity;
+  check<ConfigError>(min || max, "clamp: neither min nor max; expected one of them or both");
+  if (x.defined() && !is_floating_point(x.dtype())) {
+    // Bounds that f64 does not hold are taken as they are.
+    const Tensor bounded =
+        min ? maximum(x, scalar_tensor(*min, promote_scalar(x.dtype(), *min))) : x;
+    return max ? minimum(bounded, scalar_tensor(*max, promote_scalar(x.dtype(), *max))) : bounded;
+  }
+  // A bound that is NaN makes all of it NaN.
+  const bool nan = std::isnan(low) || std::isnan(high);
+  return unary<functors::Clamp>("clamp", Unary::clamp, x, {nan ? low + high : low, high},
+                                {{"min", low}, {"max", high}});
+}
+Tensor clamp_min(const Tensor& x, Scalar min) { return clamp(x, min); }
+Tensor clamp_max(const Tensor& x, Scalar max) { return clamp(x, std::nullopt, max); }
 
 }  // namespace adjoint

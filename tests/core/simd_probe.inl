@@ -1,5 +1,6 @@
+#include "core/kernels/activation_functors.h"
 #include "core/kernels/functors.h"
-#include "core/simd/math.h"
+#include "core/simd/math_activations.h"
 #include "tests/core/simd_probe.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
@@ -33,6 +34,12 @@ V apply(SimdUnary op, V x) {
       return functors::GeluTanh::value(x);
     case SimdUnary::silu:
       return functors::Silu::value(x);
+    case SimdUnary::softplus:
+      return softplus(x);
+    case SimdUnary::mish:
+      return functors::Mish::value(x);
+    case SimdUnary::tanhshrink:
+      return tanhshrink(x);
     case SimdUnary::sin:
       return sin(x);
     case SimdUnary::cos:
@@ -43,6 +50,8 @@ V apply(SimdUnary op, V x) {
       return floor(x);
     case SimdUnary::round_even:
       return round_even(x);
+    case SimdUnary::trunc:
+      return trunc(x);
     case SimdUnary::abs:
       return abs(x);
     case SimdUnary::neg:

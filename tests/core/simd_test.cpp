@@ -1,6 +1,7 @@
 // core/simd of every instruction set that this machine runs, against the C library in long double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -72,6 +73,24 @@ long double ref_gelu_tanh(long double x) {
   return x / (1.0L + std::exp(-u));
 }
 
+long double ref_softplus(long double x) {
+  return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x)));
+}
+// n / (n + 2) is tanh(softplus(x)) for n = exp(x) (exp(x) + 2).
+long double ref_mish(long double x) {
+  const long double e = std::exp(std::min(x, 50.0L)), n = e * (e + 2);
+  return x * (n / (n + 2));
+}
+// By the series where x - tanh(x) cancels.
+long double ref_tanhshrink(long double x) {
+  if (!(std::fabs(x) < 0.03L)) return x - std::tanh(x);
+  const long double p[] = {1.0L / 3,      -2.0L / 15,       17.0L / 315,
+                           -62.0L / 2835, 1382.0L / 155925, -21844.0L / 6081075};
+  long double sum = 0;
+  for (int i = 5; i >= 0; --i) sum = sum * x * x + p[i];
+  return x * x * x * sum;
+}
+
 // Of the product x s the factor s is flushed where it is denormal.
 constexpr double kFlushed = 1.2e-38;
 
@@ -89,11 +108,15 @@ const Function kFunctions[] = {
      kFlushed},
     {SimdUnary::gelu_tanh, "gelu_tanh", ref_gelu_tanh, 2.5, 0, 0x1p-23},
     {SimdUnary::silu, "silu", [](long double x) { return x * ref_sigmoid(x); }, 1.5, 2, kFlushed},
+    {SimdUnary::softplus, "softplus", ref_softplus, 2, 0, 0},
+    {SimdUnary::mish, "mish", ref_mish, 3.5, 0, kFlushed},
+    {SimdUnary::tanhshrink, "tanhshrink", ref_tanhshrink, 3.5, 0, 0},
     {SimdUnary::sin, "sin", [](long double x) { return std::sin(x); }, 2, 0, 0},
     {SimdUnary::cos, "cos", [](long double x) { return std::cos(x); }, 2, 0, 0},
     {SimdUnary::sqrt, "sqrt", [](long double x) { return std::sqrt(x); }, 0.5001, 0, 0},
     {SimdUnary::floor, "floor", [](long double x) { return std::floor(x); }, 0, 0, 0},
     {SimdUnary::round_even, "round_even", [](long double x) { return std::rint(x); }, 0, 0, 0},
+    {SimdUnary::trunc, "trunc", [](long double x) { return std::trunc(x); }, 0, 0, 0},
     {SimdUnary::abs, "abs", [](long double x) { return std::fabs(x); }, 0, 0, 0},
     {SimdUnary::neg, "neg", [](long double x) { return -x; }, 0, 0, 0},
 };

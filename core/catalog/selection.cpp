@@ -1,0 +1,118 @@
+// Rows of selection.
+#include <string>
+
+#include "core/catalog/pointwise_rows.h"
+
+namespace adjoint::catalog {
+namespace {
+
+TensorFunction where_reference() {
+  return [](const Tensors& in) -> Tensors {
+    const Array c(in[0]), a(in[1]), b(in[2]);
+    const Shape shape =
+        broadcast_shapes("reference", broadcast_shapes("reference", c.shape, a.shape), b.shape);
+    return {make_array(shape, [&](const Shape& i) {
+              return c.broadcast(i) != 0 ? a.broadcast(i) : b.broadcast(i);
+            }).tensor()};
+  };
+}
+
+Row where_row() {
+  const TensorFunction run = [](const Tensors& in) -> Tensors {
+    return {where(in[0], in[1], in[2])};
+  };
+  Row row{"where",
+          {{"(3, 4), (4), (3, 1)",
+            {mask({3, 4}, 1), kSigned({4}, 2), kSigned({3, 1}, 3)},
+            run,
+            where_reference()},
+           {"(2, 3) strided",
+            {strided(mask({2, 3}, 4)), strided(kSigned({2, 3}, 5)), strided(kSigned({2, 3}, 6))},
+            run,
+            where_reference()},
+           {"(0, 3), (3), ()",
+            {mask({0, 3}, 1), kSigned({3}, 2), kSigned({}, 3)},
+            run,
+            where_reference()},
+           {"(2, 3), (2, 3), 0.5",
+            {mask({2, 3}, 7), kSigned({2, 3}, 8)},
+            binary([](const Tensor& c, const Tensor& a) { return where(c, a, 0.5); }),
+            zip_reference([](double c, double a) { return c != 0 ? a : 0.5; })},
+           {"(2, 3), 0.5, (2, 3)",
+            {mask({2, 3}, 9), kSigned({2, 3}, 10)},
+            binary([](const Tensor& c, const Tensor& b) { return where(c, 0.5, b); }),
+            zip_reference([](double c, double b) { return c != 0 ? 0.5 : b; })}}};
+  row.errors = {
+      error("a condition of numbers", [] { return where(ones({2}), ones({2}), zeros({2})); },
+            {"where: ", "f32", "expected bool"}),
+      error("shapes that do not broadcast", [] { return where(mask({3}), ones({2}), zeros({2})); },
+            {"where: ", "(3,)", "(2,)"})};
+  row.large = [=] {
+    return Sample{"(257, 1031), (1031), ()",
+                  {mask({257, 1031}, 1), kSigned({1031}, 2), kSigned({}, 3)},
+                  run,
+                  where_reference()};
+  };
+  return row;
+}
+
+Row masked_fill_row() {
+  const TensorFunction run = [](const Tensors& in) -> Tensors {
+    return {masked_fill(in[0], in[1], -2.5)};
+  };
+  const TensorFunction reference =
+      zip_reference([](double v, double m) { return m != 0 ? -2.5 : v; });
+  Row row{
+      "masked_fill",
+      {{"(2, 3, 4), (3, 1)", {kSigned({2, 3, 4}, 1), mask({3, 1}, 2)}, run, reference},
+       {"(3, 4) strided", {strided(kSigned({3, 4}, 3)), strided(mask({3, 4}, 4))}, run, reference},
+       {"(0, 3), (3)", {kSigned({0, 3}, 5), mask({3}, 6)}, run, reference},
+       {"(), ()", {kSigned({}, 7), mask({}, 8)}, run, reference}}};
+  row.errors = {error("a mask of numbers", [] { return masked_fill(ones({2}), ones({2}), 0); },
+                      {"masked_fill: ", "f32", "expected bool"}),
+                error("a mask that is larger",
+                      [] {
+                        return masked_fill(ones({2}), mask({3, 2}), 0);
+                      },
+                      {"masked_fill: ", "(3, 2)", "(2,)"})};
+  row.large = [=] {
+    return Sample{"(257, 1031)", {kSigned({257, 1031}, 9), mask({257, 1031}, 10)}, run, reference};
+  };
+  return row;
+}
+
+Row triangle_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t), bool lower) {
+  const auto sample = [f, lower](const std::string& what, const Tensor& x, int64_t diagonal) {
+    return Sample{what + ", diagonal " + std::to_string(diagonal),
+                  {x},
+                  unary([f, diagonal](const Tensor& v) { return f(v, diagonal); }),
+                  [diagonal, lower](const Tensors& in) -> Tensors {
+                    const Array a(in[0]);
+                    return {make_array(a.shape, [&](const Shape& i) {
+                              const int64_t above = i[i.rank() - 1] - i[i.rank() - 2];
+                              const bool kept = lower ? above <= diagonal : above >= diagonal;
+                              return kept ? a.at(i) : 0.0;
+                            }).tensor()};
+                  }};
+  };
+  Row row{name,
+          {sample("(2, 3, 4)", kSigned({2, 3, 4}, 1), 0),
+           sample("(4, 3) strided", strided(kSigned({4, 3}, 2)), 1),
+           sample("(4, 3)", kSigned({4, 3}, 3), -2), sample("(0, 3)", kSigned({0, 3}, 4), 0),
+           sample("(2, 2)", kSigned({2, 2}, 5), 100)}};
+  row.errors = {
+      error("a vector", [f] { return f(ones({3}), 0); }, {name + ": ", "(3,)", "two dimensions"})};
+  row.large = [=] { return sample("(8, 257, 131)", kSigned({8, 257, 131}, 6), 3); };
+  return row;
+}
+
+}  // namespace
+
+void add_selection(std::vector<Row>& rows) {
+  rows.push_back(where_row());
+  rows.push_back(masked_fill_row());
+  rows.push_back(triangle_row("tril", &tril, true));
+  rows.push_back(triangle_row("triu", &triu, false));
+}
+
+}  // namespace adjoint::catalog

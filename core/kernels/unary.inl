@@ -1,0 +1,153 @@
+// Kernels of functions of one tensor.
+#include "core/kernels/unary.h"
+
+#include "core/kernels/streams.h"
+#include "core/simd/math.h"
+#include "core/simd/math_activations.h"
+
+namespace adjoint::kernels::ADJOINT_ISA {
+namespace {
+
+// What a function does with a block of contiguous elements is compiled once for each type that is
+// computed in; how blocks are read and written, once for each that is stored.
+
+// F::value(x), or F::value(x, p) for a function with parameters, such as a slope.
+template <class F, class V>
+ADJOINT_INLINE V value_of(const V& x, const double* p) {
+  if constexpr (requires { F::value(x, p); }) {
+    return F::value(x, p);
+  } else {
+    return F::value(x);
+  }
+}
+template <class F, class V>
+ADJOINT_INLINE V derivative_of(const V& x, const V& y, const V& dy, const double* p) {
+  if constexpr (requires { F::derivative(x, y, dy, p); }) {
+    return F::derivative(x, y, dy, p);
+  } else {
+    return F::derivative(x, y, dy);
+  }
+}
+
+template <class C, class F>
+void unary_block(const C* x, C* y, int64_t n, const double* parameter) {
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    store(value_of<F>(load(x + j, lanes), parameter), y + j, lanes);
+  });
+}
+
+template <class T>
+void run_unary(const Exec& exec, const Loop<2>& loop,
+               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n, const double*)) {
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = y.count(i, n);
+      f(x.block(i, m), y.block(i), m, loop.parameter);
+      y.flush(i, m);
+    }
+  });
+}
+
+template <class T, class F>
+void unary(const Exec& exec, const Loop<2>& loop) {
+  run_unary<T>(exec, loop, &unary_block<Computed<T>, F>);
+}
+
+template <class C, class F>
+void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
+                      const double* parameter) {
+  using functors::Uses;
+  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+    const Vec<C> vdy = load(dy + j, lanes);
+    Vec<C> vx = vdy, vy = vdy;
+    if constexpr (F::kUses == Uses::input || F::kUses == Uses::both) vx = load(x + j, lanes);
+    if constexpr (F::kUses == Uses::output || F::kUses == Uses::both) vy = load(y + j, lanes);
+    store(derivative_of<F>(vx, vy, vdy, parameter), dx + j, lanes);
+  });
+}
+
+// `uses`: which of x and y are read.
+template <class T>
+void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
+                    void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
+                              Computed<T>* dx, int64_t n, const double*)) {
+  using functors::Uses;
+  const bool streamed = streams<T>(loop);
+  const bool input = uses == Uses::input || uses == Uses::both;
+  const bool output = uses == Uses::output || uses == Uses::both;
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Result<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T> y(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T> dy(loop.data[3], at[3], loop.stride[3][0], n);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = dx.count(i, n);
+      const Computed<T>* const px = input ? x.block(i, m) : nullptr;
+      const Computed<T>* const py = output ? y.block(i, m) : nullptr;
+      f(px, py, dy.block(i, m), dx.block(i), m, loop.parameter);
+      dx.flush(i, m);
+    }
+  });
+}
+
+template <class T, class F>
+void unary_backward(const Exec& exec, const Loop<4>& loop) {
+  run_derivative<T>(exec, loop, F::kUses, &derivative_block<Computed<T>, F>);
+}
+
+template <class T>
+void map(const Exec& exec, const Loop<2>& loop, double (*f)(double)) {
+  const bool streamed = streams<T>(loop);
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
+    for (int64_t i = 0, m; i < n; i += m) {
+      m = y.count(i, n);
+      const Computed<T>* const px = x.block(i, m);
+      Computed<T>* const py = y.block(i);
+      for (int64_t j = 0; j < m; ++j) {
+        py[j] = static_cast<Computed<T>>(f(static_cast<double>(px[j])));
+      }
+      y.flush(i, m);
+    }
+  });
+}
+
+template <class F>
+constexpr void set(UnaryTable& t, Unary op) {
+  auto& forward = t.value[static_cast<int>(op)];
+  forward[kF32] = &unary<float, F>;
+  forward[kF64] = &unary<double, F>;
+  forward[kBf16] = &unary<bfloat16, F>;
+  if constexpr (requires { F::kUses; }) {
+    auto& backward = t.derivative[static_cast<int>(op)];
+    backward[kF32] = &unary_backward<float, F>;
+    backward[kF64] = &unary_backward<double, F>;
+    backward[kBf16] = &unary_backward<bfloat16, F>;
+  }
+}
+
+constexpr UnaryTable make_table() {
+  UnaryTable t{};
+#define ADJOINT_SET(name, functor) set<functors::functor>(t, Unary::name);
+  ADJOINT_UNARY_FUNCTIONS(ADJOINT_SET)
+#undef ADJOINT_SET
+  t.value[static_cast<int>(Unary::neg)][kI64] = &unary<int64_t, functors::Neg>;
+  t.value[static_cast<int>(Unary::abs)][kI64] = &unary<int64_t, functors::Abs>;
+  t.value[static_cast<int>(Unary::square)][kI64] = &unary<int64_t, functors::Square>;
+  t.value[static_cast<int>(Unary::sign)][kI64] = &unary<int64_t, functors::Sign>;
+  t.map[kF32] = &map<float>;
+  t.map[kF64] = &map<double>;
+  t.map[kBf16] = &map<bfloat16>;
+  return t;
+}
+
+}  // namespace
+
+extern const UnaryTable ADJOINT_TABLE;
+constinit const UnaryTable ADJOINT_TABLE = make_table();
+
+}  // namespace adjoint::kernels::ADJOINT_ISA

@@ -1,0 +1,310 @@
+// Functions of two tensors beside arithmetic, and of three: by the C library in f64, number by
+// number, or in terms of arithmetic.
+#include <cmath>
+
+#include "core/ops/pointwise.h"
+
+namespace adjoint {
+namespace {
+
+constexpr double kLn2 = 0.69314718055994531;
+
+// What a closure knows of y = f(a, b).
+struct Pair {
+  const Tensor &a, &b, &y, &dy;
+};
+
+// y = F::value(a, b), by F::integers where both are whole numbers and it has that;   da = F::da,
+// db = F::db, of what F::kSavesInputs and F::kSavesOutput keep.
+template <class F>
+Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
+  const Op op(name, {a, b});
+  DType dtype = promote(a.dtype(), b.dtype());
+  constexpr bool kIntegers = requires { &F::integers; };
+  if (!is_floating_point(dtype)) dtype = kIntegers ? DType::i64 : DType::f32;
+  const Cast a0(a, dtype), b0(b, dtype);
+  const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
+  Tensor y = make_empty(name, shape, dtype);
+  const kernels::Loop<3> loop = make_loop<3>(shape, {&y, &*a0, &*b0});
+  if constexpr (kIntegers) {
+    if (dtype == DType::i64) {
+      kernel_table().elementwise.map_integers(KernelScope(), loop, &F::integers);
+      return op.no_gradient(std::move(y));
+    }
+  }
+  kernel_table().elementwise.map[index(dtype)](KernelScope(), loop, &F::value);
+  if constexpr (requires { F::kSavesInputs; }) {
+    return op.differentiable(
+        y,
+        [a = op.save_if(F::kSavesInputs, a), b = op.save_if(F::kSavesInputs, b),
+         y = F::kSavesOutput ? op.save_output(y) : SavedTensor()](const Backward& g) -> Grads {
+          const Tensor a1 = widened(*a), b1 = widened(*b), y1 = widened(*y);
+          const Tensor dy = widened(g.dy(0));
+          const Pair pair{a1, b1, y1, dy};
+          return {g.needs(0) ? F::da(pair) : Tensor(), g.needs(1) ? F::db(pair) : Tensor()};
+        });
+  } else {
+    return op.no_gradient(std::move(y));
+  }
+}
+
+// The sign of the dividend, as C.
+struct Fmod {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) { return std::fmod(a, b); }
+  static int64_t integers(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+  static Tensor da(const Pair& p) { return p.dy; }
+  static Tensor db(const Pair& p) { return -p.dy * trunc(p.a / p.b); }
+};
+
+// The quotient rounded down, from what is exact: a - fmod(a, b) is a multiple of b.
+struct FloorDivide {
+  static double value(double a, double b) {
+    if (b == 0) return a / b;
+    const double rest = std::fmod(a, b);
+    double quotient = (a - rest) / b;
+    if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
+    if (quotient == 0) return std::copysign(0.0, a / b);
+    const double whole = std::floor(quotient);
+    return quotient - whole > 0.5 ? whole + 1 : whole;
+  }
+  // x / 0 is 0, as in div; the smallest integer wraps around.
+  static int64_t integers(int64_t a, int64_t b) {
+    if (b == 0) return 0;
+    if (b == -1) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
+    return a / b - static_cast<int64_t>(a % b != 0 && (a < 0) != (b < 0));
+  }
+};
+
+// The sign of the divisor, as Python's %.
+struct Remainder {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) {
+    const double rest = std::fmod(a, b);
+    return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+  }
+  static int64_t integers(int64_t a, int64_t b) {
+    const int64_t rest = Fmod::integers(a, b);
+    return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+  }
+  static Tensor da(const Pair& p) { return p.dy; }
+  static Tensor db(const Pair& p) { return -p.dy * floor_divide(p.a, p.b); }
+};
+
+struct Copysign {
+  static constexpr bool kSavesInputs = true, kSavesOutput = true;
+  static double value(double a, double b) { return std::copysign(a, b); }
+  // y / a, 0 at 0.
+  static Tensor da(const Pair& p) { return p.dy * (sign(p.a) * sign(p.y)); }
+  static Tensor db(const Pair& p) { return zeros_like(p.dy); }
+};
+
+struct Hypot {
+  static constexpr bool kSavesInputs = true, kSavesOutput = true;
+  static double value(double a, double b) { return std::hypot(a, b); }
+  static Tensor da(const Pair& p) { return p.dy * (p.a / p.y); }
+  static Tensor db(const Pair& p) { return p.dy * (p.b / p.y); }
+};
+
+// The derivative at (0, 0) is 0.
+struct Atan2 {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) { return std::atan2(a, b); }
+  static Tensor over_square(const Pair& p) {
+    const Tensor square = p.a * p.a + p.b * p.b;
+    return p.dy / where(square == 0.0, 1.0, square);
+  }
+  static Tensor da(const Pair& p) { return over_square(p) * p.b; }
+  static Tensor db(const Pair& p) { return -over_square(p) * p.a; }
+};
+
+struct Logaddexp {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) {
+    if (std::isinf(a) && a == b) return a;
+    const double most = a > b ? a : b;
+    return most + std::log1p(std::exp(-std::fabs(a - b)));
+  }
+  // Of two equal infinities each has half.
+  static Tensor share(const Tensor& x, const Tensor& other, double unit) {
+    return sigmoid(
+        where(x == other, 0.0 * where(abs(x) < HUGE_VAL, x - other, 0.0), (x - other) * unit));
+  }
+  static Tensor da(const Pair& p) { return p.dy * share(p.a, p.b, 1.0); }
+  static Tensor db(const Pair& p) { return p.dy * share(p.b, p.a, 1.0); }
+};
+
+struct Logaddexp2 {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) {
+    if (std::isinf(a) && a == b) return a;
+    const double most = a > b ? a : b;
+    return most + std::log1p(std::exp2(-std::fabs(a - b))) / kLn2;
+  }
+  static Tensor da(const Pair& p) { return p.dy * Logaddexp::share(p.a, p.b, kLn2); }
+  static Tensor db(const Pair& p) { return p.dy * Logaddexp::share(p.b, p.a, kLn2); }
+};
+
+// a log(b), 0 where a is 0 and b is a number.
+struct Xlogy {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) {
+    if (std::isnan(b)) return b;
+    return a == 0 ? 0.0 : a * std::log(b);
+  }
+  static Tensor da(const Pair& p) {
+    const Tensor none = logical_and(p.a == 0.0, p.b <= 0.0);
+    return where(none, 0.0, p.dy * log(where(none, 1.0, p.b)));
+  }
+  static Tensor db(const Pair& p) { return p.dy * p.a / p.b; }
+};
+
+// A number as an operand of x.
+Tensor beside(const Tensor& x, Scalar number) {
+  return scalar_tensor(number, x.defined() ? promote_scalar(x.dtype(), number) : DType::f32);
+}
+
+// What the sizes of three operands broadcast to, or an error of the operator.
+void check_broadcast(const Op& op) {
+  broadcast_shapes(op.name(), broadcast_shapes(op.name(), op.input(0).shape(), op.input(1).shape()),
+                   op.input(2).shape());
+}
+
+}  // namespace
+
+Tensor fmod(const Tensor& a, const Tensor& b) { return mapped<Fmod>("fmod", a, b); }
+Tensor fmod(const Tensor& a, Scalar b) { return fmod(a, beside(a, b)); }
+Tensor remainder(const Tensor& a, const Tensor& b) { return mapped<Remainder>("remainder", a, b); }
+Tensor remainder(const Tensor& a, Scalar b) { return remainder(a, beside(a, b)); }
+Tensor floor_divide(const Tensor& a, const Tensor& b) {
+  return mapped<FloorDivide>("floor_divide", a, b);
+}
+Tensor floor_divide(const Tensor& a, Scalar b) { return floor_divide(a, beside(a, b)); }
+Tensor copysign(const Tensor& a, const Tensor& b) { return mapped<Copysign>("copysign", a, b); }
+Tensor copysign(const Tensor& a, Scalar b) { return copysign(a, beside(a, b)); }
+Tensor hypot(const Tensor& a, const Tensor& b) { return mapped<Hypot>("hypot", a, b); }
+Tensor atan2(const Tensor& a, const Tensor& b) { return mapped<Atan2>("atan2", a, b); }
+Tensor logaddexp(const Tensor& a, const Tensor& b) { return mapped<Logaddexp>("logaddexp", a, b); }
+Tensor logaddexp2(const Tensor& a, const Tensor& b) {
+  return mapped<Logaddexp2>("logaddexp2", a, b);
+}
+Tensor xlogy(const Tensor& a, const Tensor& b) { return mapped<Xlogy>("xlogy", a, b); }
+Tensor xlogy(const Tensor& a, Scalar b) { return xlogy(a, beside(a, b)); }
+Tensor xlogy(Scalar a, const Tensor& b) { return xlogy(beside(b, a), b); }
+
+// y = min(max(x, low), high);   dx = dy from bound to bound, dlow and dhigh = dy where it is theirs
+Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
+  const Op op("clamp", {x, optional_input(min), optional_input(max)});
+  op.check<ConfigError>(min.defined() || max.defined(),
+                        "neither min nor max; expected one of them or both");
+  Tensor y = x;
+  {
+    const NoGrad guard;
+    if (min.defined()) y = maximum(y, min);
+    if (max.defined()) y = minimum(y, max);
+  }
+  return op.differentiable(y,
+                           [x = op.save(x), low = op.save_if(min.defined(), min),
+                            high = op.save_if(max.defined(), max)](const Backward& g) -> Grads {
+                             const Tensor x0 = *x, low0 = *low, high0 = *high;
+                             const Tensor& dy = g.dy(0);
+                             Tensor dx, dlow, dhigh;
+                             if (g.needs(0)) {
+                               dx = dy;
+                               if (low0.defined()) dx = where(x0 >= low0, dx, 0.0);
+                               if (high0.defined()) dx = where(x0 <= high0, dx, 0.0);
+                             }
+                             if (low0.defined() && g.needs(1)) {
+                               dlow = where(x0 < low0, dy, 0.0);
+                               if (high0.defined()) dlow = where(low0 < high0, dlow, 0.0);
+                             }
+                             if (high0.defined() && g.needs(2)) {
+                               dhigh = where(x0 > high0, dy, 0.0);
+                               if (low0.defined()) dhigh = where(high0 < low0, dy, dhigh);
+                             }
+                             return {dx, dlow, dhigh};
+                           });
+}
+Tensor clamp_min(const Tensor& x, const Tensor& min) { return clamp(x, min, Tensor()); }
+Tensor clamp_max(const Tensor& x, const Tensor& max) { return clamp(x, Tensor(), max); }
+
+// y = a + w (b - a), from the nearer end;   da = dy (1 - w), db = dy w, dw = dy (b - a)
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+  const Op op("lerp", {a, b, weight});
+  check_broadcast(op);
+  for (int i = 0; i < 3; ++i) op.check_floating(i);
+  Tensor y;
+  {
+    const NoGrad guard;
+    const Tensor a0 = widened(a), b0 = widened(b), w0 = widened(weight), difference = b0 - a0;
+    const Tensor value = where(abs(w0) < 0.5, a0 + w0 * difference, b0 - difference * (1.0 - w0));
+    y = rounded(value, promote(promote(a.dtype(), b.dtype()), weight.dtype()));
+  }
+  return op.differentiable(y,
+                           [a = op.save_if(op.needs(2), a), b = op.save_if(op.needs(2), b),
+                            w = op.save(weight)](const Backward& g) -> Grads {
+                             const Tensor w0 = *w;
+                             const Tensor& dy = g.dy(0);
+                             return {g.needs(0) ? dy * (1.0 - w0) : Tensor(),
+                                     g.needs(1) ? dy * w0 : Tensor(),
+                                     g.needs(2) ? dy * (*b - *a) : Tensor()};
+                           });
+}
+Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
+  const Op op("lerp", {a, b}, {{"weight", weight}});
+  broadcast_shapes("lerp", a.shape(), b.shape());
+  for (int i = 0; i < 2; ++i) op.check_floating(i);
+  Tensor y;
+  {
+    const NoGrad guard;
+    const Tensor a0 = widened(a), b0 = widened(b), difference = b0 - a0;
+    y = rounded(
+        std::abs(weight) < 0.5 ? a0 + difference * weight : b0 - difference * (1.0 - weight),
+        promote(a.dtype(), b.dtype()));
+  }
+  return op.differentiable(y, [weight](const Backward& g) -> Grads {
+    return {g.needs(0) ? g.dy(0) * (1.0 - weight) : Tensor(),
+            g.needs(1) ? g.dy(0) * weight : Tensor()};
+  });
+}
+
+// y = x + value a b;   da = dy value b, db = dy value a
+Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, double value) {
+  const Op op("addcmul", {x, a, b}, {{"value", value}});
+  check_broadcast(op);
+  Tensor y;
+  {
+    const NoGrad guard;
+    const Tensor product = widened(a) * widened(b);
+    y = rounded(widened(x) + (value == 1.0 ? product : product * value),
+                promote(x.dtype(), promote(a.dtype(), b.dtype())));
+  }
+  return op.differentiable(y,
+                           [value, a = op.save_if(op.needs(2), a),
+                            b = op.save_if(op.needs(1), b)](const Backward& g) -> Grads {
+                             return {g.dy(0), g.needs(1) ? g.dy(0) * *b * value : Tensor(),
+                                     g.needs(2) ? g.dy(0) * *a * value : Tensor()};
+                           });
+}
+
+// y = x + value a / b;   da = dy value / b, db = -dy value a / b^2
+Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, double value) {
+  const Op op("addcdiv", {x, a, b}, {{"value", value}});
+  check_broadcast(op);
+  op.check<DTypeError>(is_floating_point(promote(a.dtype(), b.dtype())), "a is of ", a.dtype(),
+                       ", b of ", b.dtype(), "; expected a floating dtype");
+  Tensor y;
+  {
+    const NoGrad guard;
+    const Tensor quotient = widened(a) / widened(b);
+    y = rounded(widened(x) + (value == 1.0 ? quotient : quotient * value),
+                promote(x.dtype(), promote(a.dtype(), b.dtype())));
+  }
+  return op.differentiable(
+      y, [value, a = op.save_if(op.needs(2), a), b = op.save(b)](const Backward& g) -> Grads {
+        const Tensor b0 = *b, da = g.dy(0) * value / b0;
+        return {g.dy(0), da, g.needs(2) ? -da * *a / b0 : Tensor()};
+      });
+}
+
+}  // namespace adjoint

@@ -1,0 +1,167 @@
+// Pointwise functions beyond what rows of the catalogue check: whole numbers, values that have no
+// difference quotient, accuracy where formulas cancel.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/core/numeric.h"
+
+namespace adjoint {
+namespace {
+
+using numeric::values;
+using Numbers = std::vector<double>;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Tensor whole(const std::vector<int64_t>& numbers) {
+  return from_vector(numbers, {static_cast<int64_t>(numbers.size())});
+}
+Tensor real(const Numbers& numbers) {
+  return from_vector(numbers, {static_cast<int64_t>(numbers.size())});
+}
+
+TEST(Pointwise, WholeNumbersStayWhole) {
+  const Tensor x = whole({-7, 0, 5, INT64_MAX});
+  for (const auto f :
+       {+[](const Tensor& v) { return floor(v); }, +[](const Tensor& v) { return round(v); },
+        +[](const Tensor& v) { return trunc(v); },
+        +[](const Tensor& v) { return nan_to_num(v); }}) {
+    const Tensor y = f(x);
+    EXPECT_EQ(y.dtype(), DType::i64);
+    EXPECT_EQ(y.to_vector<int64_t>(), x.to_vector<int64_t>());
+    EXPECT_NE(y.raw_data(), x.raw_data());
+  }
+  EXPECT_EQ(sign(x).to_vector<int64_t>(), (std::vector<int64_t>{-1, 0, 1, 1}));
+  // Bounds that f64 does not hold.
+  EXPECT_EQ(clamp(x, -2, INT64_MAX - 1).to_vector<int64_t>(),
+            (std::vector<int64_t>{-2, 0, 5, INT64_MAX - 1}));
+  EXPECT_EQ(clamp(x, 0.5).dtype(), DType::f32);
+}
+
+TEST(Pointwise, DivisionOfWholeNumbersRoundsDown) {
+  const Tensor a = whole({7, 7, -7, -7, INT64_MIN, 5}), b = whole({2, -2, 2, -2, -1, 0});
+  EXPECT_EQ(floor_divide(a, b).to_vector<int64_t>(),
+            (std::vector<int64_t>{3, -4, -4, 3, INT64_MIN, 0}));
+  EXPECT_EQ(remainder(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, -1, 1, -1, 0, 0}));
+  EXPECT_EQ(fmod(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, 1, -1, -1, 0, 0}));
+}
+
+TEST(Pointwise, ShiftsBeyondTheNumberOfBits) {
+  const Tensor a = whole({5, -5, 5, -5}), b = whole({64, 64, -1, 63});
+  EXPECT_EQ(bitwise_left_shift(a, b).to_vector<int64_t>(),
+            (std::vector<int64_t>{0, 0, 0, INT64_MIN}));
+  EXPECT_EQ(bitwise_right_shift(a, b).to_vector<int64_t>(), (std::vector<int64_t>{0, -1, 0, -1}));
+}
+
+// Relative errors where exp(x) - 1, log(1 + exp(x)) and x - tanh(x) lose all digits when they are
+// computed so.
+TEST(Pointwise, SmallArgumentsKeepTheirDigits) {
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    const double bound = 4 * epsilon(dtype);
+    const double small = dtype == DType::f64 ? 1e-12 : 1e-6;
+    const Tensor x = real({small, -small}).to(dtype);
+    const Numbers v = values(x);
+    const auto near = [&](const Tensor& y, size_t i, double expected) {
+      EXPECT_NEAR(values(y)[i], expected, bound * std::abs(expected)) << name(dtype);
+    };
+    for (const size_t i : {0u, 1u}) {
+      near(expm1(x), i, v[i] + v[i] * v[i] / 2);
+      near(log1p(x), i, v[i] - v[i] * v[i] / 2);
+      near(tanhshrink(x), i, v[i] * v[i] * v[i] / 3);
+      near(mish(x), i, v[i] * (0.6 + 0.32 * v[i]));
+    }
+    near(elu(x), 1, v[1] + v[1] * v[1] / 2);
+    const Tensor far = real({-30.0, 30.0}).to(dtype);
+    near(softplus(far), 0, std::log1p(std::exp(-30.0)));
+    near(logsigmoid(far), 1, -std::log1p(std::exp(-30.0)));
+    near(mish(far), 0, -30 * std::log1p(std::exp(-30.0)));
+  }
+}
+
+// What where() does not choose must not reach the second derivatives.
+TEST(Pointwise, SecondDerivativesFarOut) {
+  for (const auto f :
+       {+[](const Tensor& v) { return elu(v); }, +[](const Tensor& v) { return celu(v, 0.5); },
+        +[](const Tensor& v) { return softplus(v); }, +[](const Tensor& v) { return hardswish(v); },
+        +[](const Tensor& v) { return mish(v); }}) {
+    const Tensor x = real({-900.0, 900.0, 0.0}).requires_grad_();
+    backward({sum(f(x))}, {}, true, true);
+    const Tensor first = x.grad();
+    x.zero_grad();
+    backward({sum(first)});
+    for (const double v : values(x.grad())) EXPECT_TRUE(std::isfinite(v)) << v;
+  }
+  // Smooth at 0: the second derivative of mish is 0.64 there, that of softplus 1/4.
+  for (const auto& [f, expected] : {std::pair(
+                                        +[](const Tensor& v) { return mish(v); }, 0.64),
+                                    std::pair(
+                                        +[](const Tensor& v) { return softplus(v); }, 0.25)}) {
+    const Tensor x = real({0.0}).requires_grad_();
+    backward({sum(f(x))}, {}, true, true);
+    const Tensor first = x.grad();
+    x.zero_grad();
+    backward({sum(first)});
+    EXPECT_NEAR(values(x.grad())[0], expected, 1e-14);
+  }
+}
+
+TEST(Pointwise, HalvesGoToTheEvenNumber) {
+  EXPECT_EQ(values(round(real({0.5, 1.5, 2.5, -0.5, -1.5}))), (Numbers{0, 2, 2, -0.0, -2}));
+  EXPECT_EQ(values(round(real({25, 35, 1.25, kInfinity}), -1)), (Numbers{20, 40, 0, kInfinity}));
+}
+
+TEST(Pointwise, NanToNumTakesTheLargestOfTheDtype) {
+  const Tensor x = real({std::nan(""), kInfinity, -kInfinity});
+  for (const auto& [dtype, most] :
+       {std::pair(DType::f64, std::numeric_limits<double>::max()),
+        std::pair(DType::f32, 0x1.fffffep127), std::pair(DType::bf16, 0x1.fep127)}) {
+    EXPECT_EQ(values(nan_to_num(x.to(dtype))), (Numbers{0, most, -most})) << name(dtype);
+  }
+}
+
+TEST(Pointwise, ErfinvOfAllSizes) {
+  for (const double y : {1e-200, 1e-20, 1e-5, 0.1, 0.47, 0.48, 1.0, 2.0}) {
+    EXPECT_NEAR(values(erfinv(real({std::erf(y)})))[0], y, y * (4e-16 + 2e-16 * std::exp(y * y)));
+  }
+  EXPECT_EQ(values(erfinv(real({1, -1, 0}))), (Numbers{kInfinity, -kInfinity, 0}));
+  EXPECT_TRUE(std::isnan(values(erfinv(real({1.5})))[0]));
+  // The last number below 1.
+  EXPECT_NEAR(std::erfc(values(erfinv(real({1 - 0x1p-53})))[0]), 0x1p-53, 0x1p-53 * 1e-13);
+}
+
+TEST(Pointwise, HardSamplesAreOneHotWithTheSoftGradient) {
+  const Tensor logits = numeric::random({4, 7}, 3).requires_grad_();
+  const auto sample = [&](bool hard) {
+    Generator generator(11);
+    return gumbel_softmax(logits, 0.5, hard, -1, generator);
+  };
+  const Tensor hard = sample(true), soft = sample(false);
+  EXPECT_EQ(values(argmax(hard, 1)), values(argmax(soft, 1)));
+  for (const double v : values(sum(hard, {1}))) EXPECT_NEAR(v, 1, 1e-15);
+  for (const double v : values(hard * (1.0 - hard))) EXPECT_NEAR(v, 0, 1e-15);
+  const Tensor direction = numeric::random({4, 7}, 4);
+  backward({hard}, {direction});
+  const Numbers got = values(logits.grad());
+  logits.zero_grad();
+  backward({soft}, {direction});
+  EXPECT_EQ(got, values(logits.grad()));
+}
+
+TEST(Pointwise, SlopesOfRreluAreUniform) {
+  Generator generator(3);
+  const Numbers slopes = values(-rrelu(full({100000}, -1.0), 0.25, 0.75, true, generator));
+  double total = 0, squares = 0;
+  for (const double v : slopes) {
+    ASSERT_TRUE(v >= 0.25 && v < 0.75) << v;
+    total += v;
+    squares += v * v;
+  }
+  const double mean = total / 1e5;
+  EXPECT_NEAR(mean, 0.5, 5 * std::sqrt(1.0 / 48 / 1e5));
+  EXPECT_NEAR(squares / 1e5 - mean * mean, 1.0 / 48, 1e-3);
+}
+
+}  // namespace
+}  // namespace adjoint
