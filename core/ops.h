@@ -117,7 +117,7 @@ Tensor frac(const Tensor& x);  // x - trunc(x)
 Tensor nan_to_num(const Tensor& x, double nan = 0.0, std::optional<double> posinf = std::nullopt,
                   std::optional<double> neginf = std::nullopt);
 // min(max(x, min), max); a bound may be missing (an undefined tensor), not both. Tensors broadcast.
-// NaN stays. The gradient goes to x at a bound too.
+// NaN stays. At a bound that is a number the gradient is 0, at one of a tensor half.
 Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt);
 Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max = {});
 Tensor clamp_min(const Tensor& x, Scalar min);

@@ -24,16 +24,6 @@ struct Elu {
   }
 };
 
-// As Clamp, but at the bounds the derivative is 0.
-struct Hardtanh {
-  static constexpr Uses kUses = Uses::input;
-  static constexpr int kParameters = 2;
-  ADJOINT_FUNCTOR value(const V& x, const double* p) { return Clamp::value(x, p); }
-  ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
-    return where(x <= p[0], 0.0, where(x >= p[1], 0.0, dy));
-  }
-};
-
 // min(max(x + 3, 0), 6) / 6
 struct Hardsigmoid {
   static constexpr Uses kUses = Uses::input;
@@ -48,7 +38,7 @@ struct Hardswish {
   static constexpr Uses kUses = Uses::input;
   ADJOINT_FUNCTOR value(const V& x) { return x * minimum(maximum(x + 3.0, V(0.0)), V(6.0)) / 6.0; }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) {
-    return where(x <= -3.0, 0.0, where(x < 3.0, dy * (x / 3.0 + 0.5), dy));
+    return where(x <= -3.0, 0.0, where(x >= 3.0, dy, dy * (x / 3.0 + 0.5)));
   }
 };
 
@@ -99,7 +89,7 @@ struct Softshrink {
     return where(x > p[0], x - p[0], where(x < -p[0], x + p[0], x * 0.0));
   }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
-    return where(abs(x) <= p[0], 0.0, dy);
+    return where(abs(x) > p[0], dy, 0.0);
   }
 };
 
@@ -109,7 +99,7 @@ struct Hardshrink {
   static constexpr int kParameters = 1;
   ADJOINT_FUNCTOR value(const V& x, const double* p) { return where(abs(x) <= p[0], 0.0, x); }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
-    return where(abs(x) <= p[0], 0.0, dy);
+    return where(abs(x) > p[0], dy, 0.0);
   }
 };
 

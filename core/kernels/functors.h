@@ -224,7 +224,7 @@ struct NanToNum {
   }
 };
 
-// p[1] where p[0] > p[1]; NaN of any of the three stays. At the bounds the derivative is 1.
+// p[1] where p[0] > p[1]; NaN of any of the three stays. At the bounds the derivative is 0.
 struct Clamp {
   static constexpr Uses kUses = Uses::input;
   static constexpr int kParameters = 2;
@@ -232,7 +232,7 @@ struct Clamp {
     return minimum(maximum(x, V(p[0])), V(p[1]));
   }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
-    return where(x >= p[0], where(x <= p[1], dy, 0.0), 0.0);
+    return where(x > p[0], where(x < p[1], dy, 0.0), 0.0);
   }
 };
 
@@ -273,7 +273,6 @@ struct Clamp {
   F(gelu_erf, GeluErf)             \
   F(silu, Silu)                    \
   F(elu, Elu)                      \
-  F(hardtanh, Hardtanh)            \
   F(hardsigmoid, Hardsigmoid)      \
   F(hardswish, Hardswish)          \
   F(softplus, Softplus)            \

@@ -192,38 +192,12 @@ Tensor xlogy(const Tensor& a, const Tensor& b) { return mapped<Xlogy>("xlogy", a
 Tensor xlogy(const Tensor& a, Scalar b) { return xlogy(a, beside(a, b)); }
 Tensor xlogy(Scalar a, const Tensor& b) { return xlogy(beside(b, a), b); }
 
-// y = min(max(x, low), high);   dx = dy from bound to bound, dlow and dhigh = dy where it is theirs
+// With the gradients of maximum and minimum, in which a tie halves.
 Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
-  const Op op("clamp", {x, optional_input(min), optional_input(max)});
-  op.check<ConfigError>(min.defined() || max.defined(),
-                        "neither min nor max; expected one of them or both");
-  Tensor y = x;
-  {
-    const NoGrad guard;
-    if (min.defined()) y = maximum(y, min);
-    if (max.defined()) y = minimum(y, max);
-  }
-  return op.differentiable(y,
-                           [x = op.save(x), low = op.save_if(min.defined(), min),
-                            high = op.save_if(max.defined(), max)](const Backward& g) -> Grads {
-                             const Tensor x0 = *x, low0 = *low, high0 = *high;
-                             const Tensor& dy = g.dy(0);
-                             Tensor dx, dlow, dhigh;
-                             if (g.needs(0)) {
-                               dx = dy;
-                               if (low0.defined()) dx = where(x0 >= low0, dx, 0.0);
-                               if (high0.defined()) dx = where(x0 <= high0, dx, 0.0);
-                             }
-                             if (low0.defined() && g.needs(1)) {
-                               dlow = where(x0 < low0, dy, 0.0);
-                               if (high0.defined()) dlow = where(low0 < high0, dlow, 0.0);
-                             }
-                             if (high0.defined() && g.needs(2)) {
-                               dhigh = where(x0 > high0, dy, 0.0);
-                               if (low0.defined()) dhigh = where(high0 < low0, dy, dhigh);
-                             }
-                             return {dx, dlow, dhigh};
-                           });
+  check<ConfigError>(min.defined() || max.defined(),
+                     "clamp: neither min nor max; expected one of them or both");
+  const Tensor bounded = min.defined() ? maximum(x, min) : x;
+  return max.defined() ? minimum(bounded, max) : bounded;
 }
 Tensor clamp_min(const Tensor& x, const Tensor& min) { return clamp(x, min, Tensor()); }
 Tensor clamp_max(const Tensor& x, const Tensor& max) { return clamp(x, Tensor(), max); }
