@@ -132,8 +132,8 @@ void write_safetensors(const std::string& path, std::span<const SafetensorsData>
                        const SafetensorsMetadata& metadata = {});
 
 // All tensors of a file by name. Throws IoError where the file is not valid, has a type other than
-// F32, F64, BF16, I64 and BOOL, more than kMaxDims dimensions, or more tensors than its size
-// explains.
+// F32, F64, BF16, F16, I64, I32, U8 and BOOL, more than kMaxDims dimensions, or more tensors than
+// its size explains.
 std::map<std::string, Tensor> load_safetensors(const std::string& path);
 std::map<std::string, Tensor> load_safetensors(const SafetensorsFile& file);
 // One of them, by its position in the file.

@@ -182,6 +182,9 @@ std::vector<T> Tensor::to_vector() const {
 template std::vector<float> Tensor::to_vector() const;
 template std::vector<double> Tensor::to_vector() const;
 template std::vector<bfloat16> Tensor::to_vector() const;
+template std::vector<float16> Tensor::to_vector() const;
+template std::vector<int32_t> Tensor::to_vector() const;
+template std::vector<uint8_t> Tensor::to_vector() const;
 template std::vector<int64_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
 
@@ -196,6 +199,9 @@ Tensor from_span(std::span<const T> values, const Shape& shape) {
 template Tensor from_span(std::span<const float>, const Shape&);
 template Tensor from_span(std::span<const double>, const Shape&);
 template Tensor from_span(std::span<const bfloat16>, const Shape&);
+template Tensor from_span(std::span<const float16>, const Shape&);
+template Tensor from_span(std::span<const int32_t>, const Shape&);
+template Tensor from_span(std::span<const uint8_t>, const Shape&);
 template Tensor from_span(std::span<const int64_t>, const Shape&);
 template Tensor from_span(std::span<const bool>, const Shape&);
 

@@ -30,6 +30,8 @@ class Scalar {
   Scalar(double value) : real_(value), kind_(DType::f32) {}               // NOLINT
   Scalar(float value) : Scalar(static_cast<double>(value)) {}             // NOLINT
   Scalar(bfloat16 value) : Scalar(static_cast<double>(value)) {}          // NOLINT
+  Scalar(float16 value) : Scalar(static_cast<double>(value)) {}           // NOLINT
+  Scalar(uint8_t value) : Scalar(static_cast<int>(value)) {}              // NOLINT
   Scalar(bool value) : integer_(value ? 1 : 0), kind_(DType::boolean) {}  // NOLINT
   // f32 stands for any real, i64 for any integer.
   DType kind() const { return kind_; }

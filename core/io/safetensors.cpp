@@ -82,8 +82,14 @@ StoredType stored_type(DType dtype) {
       return StoredType::f64;
     case DType::bf16:
       return StoredType::bf16;
+    case DType::f16:
+      return StoredType::f16;
     case DType::i64:
       return StoredType::i64;
+    case DType::i32:
+      return StoredType::i32;
+    case DType::u8:
+      return StoredType::u8;
     case DType::boolean:
       return StoredType::boolean;
     case DType::f32:

@@ -38,7 +38,7 @@ Tensor load_tensor(const SafetensorsFile& file, size_t i) {
   const SafetensorsFile::Entry entry = file[i];
   const auto dtype = dtype_of_stored(entry.type);
   check<IoError>(dtype.has_value(), file.source(), ": tensor ", quoted(entry.name), ": of type ",
-                 name(entry.type), "; expected F32, F64, BF16, I64 or BOOL");
+                 name(entry.type), "; expected F32, F64, BF16, F16, I64, I32, U8 or BOOL");
   // Sizes beside a zero are not bounded by the file, and strides are products of them.
   std::optional<uint64_t> extent = element_size(*dtype);
   for (const uint64_t dim : entry.dims) {

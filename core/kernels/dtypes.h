@@ -4,7 +4,7 @@
 
 namespace adjoint::kernels {
 
-enum Place : int { kF32, kF64, kBf16, kI64, kBool };
-enum : int { kFloatingPlaces = 3, kPlaces = 5 };
+enum Place : int { kF32, kF64, kBf16, kF16, kI64, kI32, kU8, kBool };
+enum : int { kFloatingPlaces = 4, kPlaces = 8 };
 
 }  // namespace adjoint::kernels

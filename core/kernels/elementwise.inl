@@ -267,8 +267,11 @@ constexpr void set_binary(ElementwiseTable& t, Binary op) {
   row[kF32] = &binary<float, F>;
   row[kF64] = &binary<double, F>;
   row[kBf16] = &binary<bfloat16, F>;
+  row[kF16] = &binary<float16, F>;
   if constexpr (!__is_same(F, Pow)) {
     row[kI64] = &binary<int64_t, F>;
+    row[kI32] = &binary<int32_t, F>;
+    row[kU8] = &binary<uint8_t, F>;
     row[kBool] = &binary<bool, F>;
   }
 }
@@ -279,7 +282,10 @@ constexpr void set_compare(ElementwiseTable& t, Compare op) {
   row[kF32] = &compare<float, F>;
   row[kF64] = &compare<double, F>;
   row[kBf16] = &compare<bfloat16, F>;
+  row[kF16] = &compare<float16, F>;
   row[kI64] = &compare<int64_t, F>;
+  row[kI32] = &compare<int32_t, F>;
+  row[kU8] = &compare<uint8_t, F>;
   row[kBool] = &compare<bool, F>;
 }
 
@@ -288,7 +294,10 @@ constexpr void set_copy(void (*(&row)[kPlaces])(const Exec&, const Loop<2>&)) {
   row[kF32] = &copy<From, float>;
   row[kF64] = &copy<From, double>;
   row[kBf16] = &copy<From, bfloat16>;
+  row[kF16] = &copy<From, float16>;
   row[kI64] = &copy<From, int64_t>;
+  row[kI32] = &copy<From, int32_t>;
+  row[kU8] = &copy<From, uint8_t>;
   row[kBool] = &copy<From, bool>;
 }
 
@@ -304,6 +313,7 @@ constexpr ElementwiseTable make_table() {
   t.map[kF32] = &map<float, double>;
   t.map[kF64] = &map<double, double>;
   t.map[kBf16] = &map<bfloat16, double>;
+  t.map[kF16] = &map<float16, double>;
   t.map_integers = &map<int64_t, int64_t>;
   set_compare<Eq>(t, Compare::eq);
   set_compare<Ne>(t, Compare::ne);
@@ -314,12 +324,18 @@ constexpr ElementwiseTable make_table() {
   t.where[kF32] = &where<float>;
   t.where[kF64] = &where<double>;
   t.where[kBf16] = &where<bfloat16>;
+  t.where[kF16] = &where<float16>;
   t.where[kI64] = &where<int64_t>;
+  t.where[kI32] = &where<int32_t>;
+  t.where[kU8] = &where<uint8_t>;
   t.where[kBool] = &where<bool>;
   set_copy<float>(t.copy[kF32]);
   set_copy<double>(t.copy[kF64]);
   set_copy<bfloat16>(t.copy[kBf16]);
+  set_copy<float16>(t.copy[kF16]);
   set_copy<int64_t>(t.copy[kI64]);
+  set_copy<int32_t>(t.copy[kI32]);
+  set_copy<uint8_t>(t.copy[kU8]);
   set_copy<bool>(t.copy[kBool]);
   return t;
 }

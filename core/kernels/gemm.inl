@@ -72,6 +72,6 @@ const GemmTable ADJOINT_TABLE = {
     .f32_medium = product<float>,
     .mixed = mixed_product<product<float>>,
     .activation_backward = {activation_backward<float>, activation_backward<double>,
-                            activation_backward<bfloat16>}};
+                            activation_backward<bfloat16>, activation_backward<float16>}};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

@@ -69,10 +69,12 @@ void triangle(const Exec& exec, const Triangle& t) {
 
 extern const IndexTable ADJOINT_TABLE;
 constinit const IndexTable ADJOINT_TABLE = {
-    .gather = {&gather<float>, &gather<double>, &gather<bfloat16>, &gather<int64_t>, &gather<bool>},
-    .scatter_add = {&scatter_add<float>, &scatter_add<double>, &scatter_add<bfloat16>},
-    .triangle = {&triangle<float>, &triangle<double>, &triangle<bfloat16>, &triangle<int64_t>,
-                 &triangle<bool>},
+    .gather = {&gather<float>, &gather<double>, &gather<bfloat16>, &gather<float16>,
+               &gather<int64_t>, &gather<int32_t>, &gather<uint8_t>, &gather<bool>},
+    .scatter_add = {&scatter_add<float>, &scatter_add<double>, &scatter_add<bfloat16>,
+                    &scatter_add<float16>},
+    .triangle = {&triangle<float>, &triangle<double>, &triangle<bfloat16>, &triangle<float16>,
+                 &triangle<int64_t>, &triangle<int32_t>, &triangle<uint8_t>, &triangle<bool>},
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

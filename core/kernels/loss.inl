@@ -121,9 +121,10 @@ void squared_error_backward(const Exec& exec, int64_t n, const void* a, const vo
 
 extern const LossTable ADJOINT_TABLE;
 const LossTable ADJOINT_TABLE = {
-    .cross_entropy = {cross_entropy<float>, cross_entropy<double>, cross_entropy<bfloat16>},
+    .cross_entropy = {cross_entropy<float>, cross_entropy<double>, cross_entropy<bfloat16>,
+                      cross_entropy<float16>},
     .cross_entropy_backward = {cross_entropy_backward<float>, cross_entropy_backward<double>,
-                               cross_entropy_backward<bfloat16>},
+                               cross_entropy_backward<bfloat16>, cross_entropy_backward<float16>},
     .squared_error = {squared_error<float>, squared_error<double>},
     .squared_error_backward = {squared_error_backward<float>, squared_error_backward<double>},
 };

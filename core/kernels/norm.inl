@@ -192,12 +192,14 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
 
 extern const NormTable ADJOINT_TABLE;
 const NormTable ADJOINT_TABLE = {
-    .layer_norm = {norm<float, true>, norm<double, true>, norm<bfloat16, true>},
+    .layer_norm = {norm<float, true>, norm<double, true>, norm<bfloat16, true>,
+                   norm<float16, true>},
     .layer_norm_backward = {norm_backward<float, true>, norm_backward<double, true>,
-                            norm_backward<bfloat16, true>},
-    .rms_norm = {norm<float, false>, norm<double, false>, norm<bfloat16, false>},
+                            norm_backward<bfloat16, true>, norm_backward<float16, true>},
+    .rms_norm = {norm<float, false>, norm<double, false>, norm<bfloat16, false>,
+                 norm<float16, false>},
     .rms_norm_backward = {norm_backward<float, false>, norm_backward<double, false>,
-                          norm_backward<bfloat16, false>},
+                          norm_backward<bfloat16, false>, norm_backward<float16, false>},
 };
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

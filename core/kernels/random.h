@@ -32,8 +32,8 @@ struct Dropout {
 struct RandomTable {
   // Words [first, first + n) of the stream; on the calling thread.
   void (*words)(const RandomKey&, int64_t first, int64_t n, uint32_t* out);
-  // out[i] = low + (high - low) u_i. f32: the upper 24 bits of word i; bf16: the upper 8, which
-  // leave [0, 1) below 1; f64: 53 bits of the words 2 i and 2 i + 1.
+  // out[i] = low + (high - low) u_i. f32: the upper 24 bits of word i; bf16: the upper 8, f16: the
+  // upper 11, which leave [0, 1) below 1; f64: 53 bits of the words 2 i and 2 i + 1.
   void (*uniform[kFloatingPlaces])(const Exec&, const RandomKey&, int64_t n, double low,
                                    double high, void* out);
   // out[i] = mean + std z_i. Box and Muller (1958): elements 2 k and 2 k + 1 are the cosine and

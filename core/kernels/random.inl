@@ -44,6 +44,14 @@ ADJOINT_INLINE uint64_t bits_of_pair(const uint32_t* w) {
 // The largest T below `high`, where rounding up must not get to; `high` where that is below `low`.
 template <class T>
 float below(float low, float high) {
+  if constexpr (__is_same(T, float16)) {
+    float16 x(high);
+    if (static_cast<float>(x) >= high) {  // the next one down: by magnitude, after the sign's bit
+      const int next = (x.bits & 0x7fff) == 0 ? 0x8001 : high > 0 ? x.bits - 1 : x.bits + 1;
+      x.bits = static_cast<uint16_t>(next);
+    }
+    return static_cast<float>(x) < low ? high : static_cast<float>(x);
+  }
   constexpr uint32_t kUlp = __is_same(T, bfloat16) ? 0x10000 : 1;
   uint32_t bits;
   __builtin_memcpy(&bits, &high, sizeof bits);
@@ -65,7 +73,7 @@ float below(float low, float high) {
 template <class T>
 void uniform(const Exec& exec, const RandomKey& key, int64_t n, double low, double high,
              void* out) {
-  constexpr int kBits = __is_same(T, bfloat16) ? 8 : 24;
+  constexpr int kBits = __is_same(T, bfloat16) ? 8 : __is_same(T, float16) ? 11 : 24;
   constexpr float kUnit = 1.0f / static_cast<float>(1 << kBits);
   const auto from = static_cast<float>(low), width = static_cast<float>(high - low);
   const Vec<float> most = below<T>(from, static_cast<float>(high));
@@ -208,10 +216,10 @@ void dropout_factors(const Dropout& d, int64_t first, int64_t n, void* factors) 
 extern const RandomTable ADJOINT_TABLE;
 constinit const RandomTable ADJOINT_TABLE = {
     .words = &words,
-    .uniform = {&uniform<float>, &uniform_f64, &uniform<bfloat16>},
-    .normal = {&normal<float>, &normal_f64, &normal<bfloat16>},
+    .uniform = {&uniform<float>, &uniform_f64, &uniform<bfloat16>, &uniform<float16>},
+    .normal = {&normal<float>, &normal_f64, &normal<bfloat16>, &normal<float16>},
     .integers = &integers,
-    .dropout = {&dropout<float>, &dropout_f64, &dropout<bfloat16>},
+    .dropout = {&dropout<float>, &dropout_f64, &dropout<bfloat16>, &dropout<float16>},
     .dropout_factors = {&dropout_factors<float>, &dropout_factors<double>},
 };
 

@@ -479,6 +479,16 @@ constexpr void set_floating(ReduceTable& t, Reduction op) {
   row[kF32] = &reduce<float, float, F<float>>;
   row[kF64] = &reduce<double, double, F<double>>;
   row[kBf16] = &reduce<bfloat16, float, F<float>>;
+  row[kF16] = &reduce<float16, float, F<float>>;
+}
+
+// The same of whole numbers.
+template <template <class> class F>
+constexpr void set_integer(ReduceTable& t, Reduction op) {
+  auto& row = t.reduce[static_cast<int>(op)];
+  row[kI64] = &reduce<int64_t, int64_t, F<int64_t>>;
+  row[kI32] = &reduce<int32_t, int64_t, F<int64_t>>;
+  row[kU8] = &reduce<uint8_t, int64_t, F<int64_t>>;
 }
 
 constexpr ReduceTable make_table() {
@@ -488,19 +498,19 @@ constexpr ReduceTable make_table() {
   set_floating<Finite>(t, Reduction::finite);
   set_floating<MaxOf>(t, Reduction::max);
   set_floating<MinOf>(t, Reduction::min);
-  auto& sum = t.reduce[static_cast<int>(Reduction::sum)];
-  sum[kI64] = &reduce<int64_t, int64_t, SumOf<int64_t>>;
-  sum[kBool] = &reduce<bool, int64_t, SumOf<int64_t>>;
-  auto& max = t.reduce[static_cast<int>(Reduction::max)];
-  max[kI64] = &reduce<int64_t, int64_t, MaxOf<int64_t>>;
-  max[kBool] = &reduce<bool, bool, MaxOf<bool>>;
-  auto& min = t.reduce[static_cast<int>(Reduction::min)];
-  min[kI64] = &reduce<int64_t, int64_t, MinOf<int64_t>>;
-  min[kBool] = &reduce<bool, bool, MinOf<bool>>;
+  set_integer<SumOf>(t, Reduction::sum);
+  set_integer<MaxOf>(t, Reduction::max);
+  set_integer<MinOf>(t, Reduction::min);
+  t.reduce[static_cast<int>(Reduction::sum)][kBool] = &reduce<bool, int64_t, SumOf<int64_t>>;
+  t.reduce[static_cast<int>(Reduction::max)][kBool] = &reduce<bool, bool, MaxOf<bool>>;
+  t.reduce[static_cast<int>(Reduction::min)][kBool] = &reduce<bool, bool, MinOf<bool>>;
   t.find[kF32] = &find<float>;
   t.find[kF64] = &find<double>;
   t.find[kBf16] = &find<bfloat16>;
+  t.find[kF16] = &find<float16>;
   t.find[kI64] = &find<int64_t>;
+  t.find[kI32] = &find<int32_t>;
+  t.find[kU8] = &find<uint8_t>;
   t.find[kBool] = &find<bool>;
   return t;
 }

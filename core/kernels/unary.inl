@@ -122,12 +122,22 @@ constexpr void set(UnaryTable& t, Unary op) {
   forward[kF32] = &unary<float, F>;
   forward[kF64] = &unary<double, F>;
   forward[kBf16] = &unary<bfloat16, F>;
+  forward[kF16] = &unary<float16, F>;
   if constexpr (requires { F::kUses; }) {
     auto& backward = t.derivative[static_cast<int>(op)];
     backward[kF32] = &unary_backward<float, F>;
     backward[kF64] = &unary_backward<double, F>;
     backward[kBf16] = &unary_backward<bfloat16, F>;
+    backward[kF16] = &unary_backward<float16, F>;
   }
+}
+
+template <class F>
+constexpr void set_integer(UnaryTable& t, Unary op) {
+  auto& row = t.value[static_cast<int>(op)];
+  row[kI64] = &unary<int64_t, F>;
+  row[kI32] = &unary<int32_t, F>;
+  row[kU8] = &unary<uint8_t, F>;
 }
 
 constexpr UnaryTable make_table() {
@@ -135,13 +145,14 @@ constexpr UnaryTable make_table() {
 #define ADJOINT_SET(name, functor) set<functors::functor>(t, Unary::name);
   ADJOINT_UNARY_FUNCTIONS(ADJOINT_SET)
 #undef ADJOINT_SET
-  t.value[static_cast<int>(Unary::neg)][kI64] = &unary<int64_t, functors::Neg>;
-  t.value[static_cast<int>(Unary::abs)][kI64] = &unary<int64_t, functors::Abs>;
-  t.value[static_cast<int>(Unary::square)][kI64] = &unary<int64_t, functors::Square>;
-  t.value[static_cast<int>(Unary::sign)][kI64] = &unary<int64_t, functors::Sign>;
+  set_integer<functors::Neg>(t, Unary::neg);
+  set_integer<functors::Abs>(t, Unary::abs);
+  set_integer<functors::Square>(t, Unary::square);
+  set_integer<functors::Sign>(t, Unary::sign);
   t.map[kF32] = &map<float>;
   t.map[kF64] = &map<double>;
   t.map[kBf16] = &map<bfloat16>;
+  t.map[kF16] = &map<float16>;
   return t;
 }
 

@@ -273,6 +273,12 @@ void contract_as(const Tensor& c, const Tensor& a, const Tensor& b, const Epilog
   run(g, batch);
 }
 
+// c = x, of f32, in c's dtype.
+void round_to(const Tensor& c, const Tensor& x) {
+  kernel_table().elementwise.copy[kernels::kF32][index(c.dtype())](
+      KernelScope(), make_loop<2>(c.shape(), {&c, &x}));
+}
+
 // Rounds to bf16 what is not, and c once: sums over a batch that are not one product are made in
 // f32.
 void contract_mixed(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
@@ -308,14 +314,34 @@ void contract_mixed(const Tensor& c, const Tensor& a, const Tensor& b, const Epi
   const Tensor wide =
       epilogue.accumulate ? rounded(c, DType::f32) : make_empty("matmul", c.shape(), DType::f32);
   contract_mixed(wide, a, b, {.accumulate = epilogue.accumulate});
-  kernel_table().elementwise.copy[kernels::kF32][index(c.dtype())](
-      KernelScope(), make_loop<2>(c.shape(), {&c, &wide}));
+  round_to(c, wide);
+}
+
+// There is no product of f16: it is made in f32 and rounded once.
+void contract_f16(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
+  const auto wide = [](const Tensor& x) { return x.defined() ? rounded(x, DType::f32) : x; };
+  const auto room = [](const Tensor& x) {
+    return x.defined() ? make_empty("matmul", x.shape(), DType::f32) : x;
+  };
+  Epilogue e = epilogue;
+  e.bias = wide(epilogue.bias);
+  e.residual = wide(epilogue.residual);
+  e.preactivation = room(epilogue.preactivation);
+  const Tensor sums = epilogue.accumulate ? wide(c) : room(c);
+  contract(sums, wide(a), wide(b), e);
+  round_to(c, sums);
+  if (e.preactivation.defined()) round_to(epilogue.preactivation, e.preactivation);
 }
 
 }  // namespace
 
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue) {
-  if (c.dtype() == DType::bf16 || a.dtype() == DType::bf16 || b.dtype() == DType::bf16) {
+  const auto any_is = [&](DType dtype) {
+    return c.dtype() == dtype || a.dtype() == dtype || b.dtype() == dtype;
+  };
+  if (any_is(DType::f16)) {
+    contract_f16(c, a, b, epilogue);
+  } else if (any_is(DType::bf16)) {
     contract_mixed(c, a, b, epilogue);
   } else if (c.dtype() == DType::f32) {
     contract_as<float>(c, a, b, epilogue);

@@ -21,10 +21,11 @@ struct Epilogue {
 // such dimension) and the others more, the products are summed: the gradient of what broadcasting
 // had repeated, as one longer sum over k where strides allow. Operands may have any strides.
 // Operands and c of f32 and bf16 may be mixed: where one of the three is of bf16, all operands are
-// rounded to it, sums are of f32 and c is rounded once. REQUIRES: otherwise one dtype of f32 and
-// f64; sizes that fit; c's columns are contiguous and its elements distinct; nothing is summed over
-// the batch with a bias or an activation; a residual is apart from c, c and it are contiguous
-// matrices of f32 or f64, and there is nothing else in the epilogue but a bias.
+// rounded to it, sums are of f32 and c is rounded once. What is of f16 is computed in f32.
+// REQUIRES: otherwise one dtype of f32 and f64; sizes that fit; c's columns are contiguous and its
+// elements distinct; nothing is summed over the batch with a bias or an activation; a residual is
+// apart from c, c and it are contiguous matrices of f32 or f64, and there is nothing else in the
+// epilogue but a bias.
 void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue& epilogue = {});
 
 // y = act(x), element by element. REQUIRES: equal shapes and dtypes; y may be x.

@@ -138,6 +138,7 @@ Tensor div_of(const Tensor& a, Scalar b, bool dying) {
 
 DType promote_scalar(DType dtype, Scalar value) {
   if (is_floating_point(dtype)) return dtype;
+  if (is_integer(dtype) && value.kind() != DType::f32) return dtype;
   return promote(dtype, value.kind());
 }
 

@@ -79,7 +79,10 @@ void sort_dims(int* order, int count, Before before) {
 static_assert(static_cast<int>(DType::f32) == kernels::kF32 &&
               static_cast<int>(DType::f64) == kernels::kF64 &&
               static_cast<int>(DType::bf16) == kernels::kBf16 &&
+              static_cast<int>(DType::f16) == kernels::kF16 &&
               static_cast<int>(DType::i64) == kernels::kI64 &&
+              static_cast<int>(DType::i32) == kernels::kI32 &&
+              static_cast<int>(DType::u8) == kernels::kU8 &&
               static_cast<int>(DType::boolean) == kernels::kBool && kDTypes == kernels::kPlaces);
 inline int index(DType dtype) { return static_cast<int>(dtype); }
 

@@ -278,8 +278,8 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
   op.check_floating(3);
   op.check(residual.shape() == shape, "residual of shape ", residual.shape(),
            " for a result of shape ", shape, "; expected equal shapes");
-  // A product of bf16 is rounded before it is added to a residual, which may be wider.
-  if (dtype == DType::bf16 || residual.dtype() != dtype || !all_read(dtype, x, weight, bias)) {
+  // A product of 16 bits is rounded before it is added to a residual, which may be wider.
+  if (is_half(dtype) || residual.dtype() != dtype || !all_read(dtype, x, weight, bias)) {
     return composed::linear_add(x, weight, bias, residual);
   }
   Tensor y = make_empty(op.name(), shape, dtype);

@@ -50,10 +50,10 @@ DType common_dtype(std::initializer_list<const Tensor*> tensors) {
   return dtype;
 }
 
-// The dtype of x for the kernels, and of the result: as PyTorch's, weights of f32 leave bf16 what
-// it is.
+// The dtype of x for the kernels, and of the result: as PyTorch's, weights of f32 leave 16 bits
+// what it is.
 DType result_dtype(const Tensor& x, DType promoted) {
-  return x.dtype() == DType::bf16 && promoted == DType::f32 ? x.dtype() : promoted;
+  return is_half(x.dtype()) && promoted == DType::f32 ? x.dtype() : promoted;
 }
 
 bool all_of_dtype(DType dtype, std::initializer_list<const Tensor*> tensors) {
@@ -188,7 +188,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
               {{"normalized_shape", normalized_shape}, {"eps", eps}});
   check_norm(op, x, normalized_shape, weight, bias);
   const DType dtype = result_dtype(x, common_dtype({&x, &weight, &bias}));
-  if (dtype != DType::bf16 && !all_of_dtype(dtype, {&x, &weight, &bias})) {
+  if (!is_half(dtype) && !all_of_dtype(dtype, {&x, &weight, &bias})) {
     return layer_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
                       in_dtype(bias, dtype), eps);
   }
@@ -212,7 +212,7 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
            " for an input of shape ", x.shape(), "; expected equal shapes");
   const DType promoted = common_dtype({&x, &residual, &weight, &bias});
   const DType dtype = computed_in(promoted), of_sum = promote(x.dtype(), residual.dtype());
-  if (of_sum == DType::bf16 && promoted != DType::f64) {  // the sum is rounded before it is used
+  if (is_half(of_sum) && promoted != DType::f64) {  // the sum is rounded before it is used
     Tensor sum = x + residual;
     Tensor y = layer_norm(sum, normalized_shape, weight, bias, eps);
     return {std::move(sum), std::move(y)};
@@ -239,7 +239,7 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
   const Op op("rms_norm", {x, optional_input(weight)}, {{"normalized_shape", normalized_shape}});
   check_norm(op, x, normalized_shape, weight, {});
   const DType dtype = result_dtype(x, common_dtype({&x, &weight}));
-  if (dtype != DType::bf16 && !all_of_dtype(dtype, {&x, &weight})) {
+  if (!is_half(dtype) && !all_of_dtype(dtype, {&x, &weight})) {
     return rms_norm(to(x, dtype), normalized_shape, in_dtype(weight, dtype),
                     composed::rms_norm_eps(x, eps));
   }

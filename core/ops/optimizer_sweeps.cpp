@@ -30,8 +30,9 @@ Tensor in_one_span(const Tensor& x, std::vector<Tensor>& copies) {
 // Checks everything and returns the gradient as one packed span.
 Tensor prepare(const char* op, const Tensor& parameter, const Tensor& gradient,
                std::initializer_list<const Tensor*> moments, std::vector<Tensor>& copies) {
-  check<DTypeError>(is_floating_point(parameter.dtype()), op, ": parameter of dtype ",
-                    parameter.dtype(), "; expected a floating dtype");
+  check<DTypeError>(is_floating_point(parameter.dtype()) && parameter.dtype() != DType::f16, op,
+                    ": parameter of dtype ", parameter.dtype(),
+                    "; expected f32, f64 or bf16: f16 keeps too little of a step");
   check<ShapeError>(parameter.is_contiguous(), op, ": parameter of shape ", parameter.shape(),
                     " with strides ", parameter.strides(), "; expected a contiguous one");
   check_fits(op, parameter, gradient, "gradient", parameter.dtype());

@@ -19,7 +19,8 @@ struct Pair {
 template <class F>
 Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
-  DType dtype = promote(a.dtype(), b.dtype());
+  const DType promoted = promote(a.dtype(), b.dtype());
+  DType dtype = promoted;
   constexpr bool kIntegers = requires { &F::integers; };
   if (!is_floating_point(dtype)) dtype = kIntegers ? DType::i64 : DType::f32;
   const Cast a0(a, dtype), b0(b, dtype);
@@ -29,7 +30,7 @@ Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   if constexpr (kIntegers) {
     if (dtype == DType::i64) {
       kernel_table().elementwise.map_integers(KernelScope(), loop, &F::integers);
-      return op.no_gradient(std::move(y));
+      return op.no_gradient(is_integer(promoted) ? rounded(y, promoted) : y);
     }
   }
   kernel_table().elementwise.map[index(dtype)](KernelScope(), loop, &F::value);

@@ -22,7 +22,7 @@ struct TypedScalar {
       } else if constexpr (std::is_same_v<T, bool>) {
         typed = value.real() != 0;
       } else {
-        typed = value.integer();
+        typed = static_cast<T>(value.integer());
       }
       std::copy_n(reinterpret_cast<const char*>(&typed), sizeof(T), bytes);
     });

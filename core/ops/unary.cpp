@@ -66,8 +66,9 @@ namespace {
 
 double largest_finite(DType dtype) {
   if (dtype == DType::f64) return std::numeric_limits<double>::max();
-  constexpr double kBf16 = 0x1.fep127;
-  return dtype == DType::bf16 ? kBf16 : double{std::numeric_limits<float>::max()};
+  constexpr double kBf16 = 0x1.fep127, kF16 = 65504;
+  if (is_half(dtype)) return dtype == DType::bf16 ? kBf16 : kF16;
+  return double{std::numeric_limits<float>::max()};
 }
 
 }  // namespace

@@ -2,8 +2,9 @@
 //
 // Vec<float> and Vec<double> fill a register; any other Vec<T> has one lane, so a kernel written
 // once serves every dtype. Types of storage have the register of what they are computed in:
-// Register<bfloat16> is Vec<float>, which loads and stores both. Mask<T> is what comparisons of
-// Vec<T> give. VecU32 has as many lanes as Vec<float>. math.h adds exp, log and their kin.
+// Register<bfloat16> is Vec<float>, which loads and stores both, Register<int32_t> Vec<int64_t>.
+// Mask<T> is what comparisons of Vec<T> give. VecU32 has as many lanes as Vec<float>. math.h adds
+// exp, log and their kin.
 //
 // Scalars convert to Vec silently, from any literal (0.5 in a Vec<float> is rounded once), so
 // `1.0 / (1.0 + exp(-x))` is an expression over Vec<float>, Vec<double> and Tensor alike.

@@ -96,6 +96,23 @@ struct Vec<float> {
     store(space);
     __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(bfloat16));
   }
+  static ADJOINT_INLINE Vec load(const float16* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static ADJOINT_INLINE Vec load_n(const float16* p, int n) {
+    float16 space[size] = {};
+    __builtin_memcpy(space, p, static_cast<size_t>(n) * sizeof(float16));
+    return load(space);
+  }
+  ADJOINT_INLINE void store(float16* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  ADJOINT_INLINE void store_n(float16* p, int n) const {
+    float16 space[size];
+    store(space);
+    __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(float16));
+  }
   static ADJOINT_INLINE Vec iota() { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
 
   friend ADJOINT_INLINE Vec operator+(Vec a, Vec b) { return _mm256_add_ps(a.v, b.v); }

@@ -85,6 +85,18 @@ struct Vec<float> {
   ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
     _mm256_mask_storeu_epi16(p, Mask<float>::lanes(n), narrowed());
   }
+  static ADJOINT_INLINE Vec load(const float16* p) {
+    return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static ADJOINT_INLINE Vec load_n(const float16* p, int n) {
+    return _mm512_maskz_cvtph_ps(0xffff, _mm256_maskz_loadu_epi16(Mask<float>::lanes(n), p));
+  }
+  ADJOINT_INLINE void store(float16* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves());
+  }
+  ADJOINT_INLINE void store_n(float16* p, int n) const {
+    _mm256_mask_storeu_epi16(p, Mask<float>::lanes(n), halves());
+  }
   static ADJOINT_INLINE Vec iota() {
     return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }
@@ -161,6 +173,9 @@ struct Vec<float> {
   static ADJOINT_INLINE Vec widened(__m256i half) {
     return _mm512_castsi512_ps(
         _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, half), 16));
+  }
+  ADJOINT_INLINE __m256i halves() const {
+    return _mm512_maskz_cvtps_ph(0xffff, v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   ADJOINT_INLINE __m256i narrowed() const {
     const __m512i bits = _mm512_castps_si512(v), upper = _mm512_maskz_srli_epi32(0xffff, bits, 16);

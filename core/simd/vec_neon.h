@@ -100,6 +100,25 @@ struct Vec<float> {
     store(space);
     __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(bfloat16));
   }
+  static ADJOINT_INLINE Vec load(const float16* p) {
+    float16x4_t half;
+    __builtin_memcpy(&half, p, sizeof(half));
+    return vcvt_f32_f16(half);
+  }
+  static ADJOINT_INLINE Vec load_n(const float16* p, int n) {
+    float16 space[size] = {};
+    __builtin_memcpy(space, p, static_cast<size_t>(n) * sizeof(float16));
+    return load(space);
+  }
+  ADJOINT_INLINE void store(float16* p) const {
+    const float16x4_t half = vcvt_f16_f32(v);
+    __builtin_memcpy(p, &half, sizeof(half));
+  }
+  ADJOINT_INLINE void store_n(float16* p, int n) const {
+    float16 space[size];
+    store(space);
+    __builtin_memcpy(p, space, static_cast<size_t>(n) * sizeof(float16));
+  }
   static ADJOINT_INLINE Vec iota() { return float32x4_t{0, 1, 2, 3}; }
 
   friend ADJOINT_INLINE Vec operator+(Vec a, Vec b) { return vaddq_f32(a.v, b.v); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <adjoint/core/bfloat16.h>
+#include <adjoint/core/float16.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,7 @@ template <class T, class W>
 ADJOINT_INLINE T narrow(W w) {
   if constexpr (__is_same(T, W)) {
     return w;
-  } else if constexpr (__is_same(W, bfloat16)) {
+  } else if constexpr (__is_same(W, bfloat16) || __is_same(W, float16)) {
     return narrow<T>(static_cast<float>(w));
   } else if constexpr (__is_same(T, bool)) {
     return w != W(0);
@@ -47,8 +48,9 @@ struct Mask {
 template <class T>
 struct Vec;
 
-// What a type of storage is computed in, and the register for it: Vec<float>::load widens bfloat16,
-// store rounds to it. A kernel over elements of type T works on Register<T>.
+// What a type of storage is computed in, and the register for it: Vec<float>::load widens bfloat16
+// and float16, store rounds to them; whole numbers are computed in int64_t, and wrap around when
+// they are stored. A kernel over elements of type T works on Register<T>.
 template <class T>
 struct ComputedAs {
   using type = T;
@@ -56,6 +58,18 @@ struct ComputedAs {
 template <>
 struct ComputedAs<bfloat16> {
   using type = float;
+};
+template <>
+struct ComputedAs<float16> {
+  using type = float;
+};
+template <>
+struct ComputedAs<int32_t> {
+  using type = int64_t;
+};
+template <>
+struct ComputedAs<uint8_t> {
+  using type = int64_t;
 };
 template <class T>
 using Computed = typename ComputedAs<T>::type;
@@ -85,14 +99,22 @@ struct Vec {
   ADJOINT_INLINE void store_n(T* p, int n) const {
     if (n > 0) *p = v;
   }
-  // Vec<float> only: from and to storage of 16 bits, rounded to the nearest, ties to even.
-  static ADJOINT_INLINE Vec load(const bfloat16* p) { return static_cast<T>(*p); }
-  static ADJOINT_INLINE Vec load_n(const bfloat16* p, int n) {
+  // From and to types of storage; 16 bits are rounded to the nearest, ties to even.
+  template <class U>
+  static ADJOINT_INLINE Vec load(const U* p) {
+    return static_cast<T>(*p);
+  }
+  template <class U>
+  static ADJOINT_INLINE Vec load_n(const U* p, int n) {
     return n > 0 ? static_cast<T>(*p) : T(0);
   }
-  ADJOINT_INLINE void store(bfloat16* p) const { *p = bfloat16(v); }
-  ADJOINT_INLINE void store_n(bfloat16* p, int n) const {
-    if (n > 0) *p = bfloat16(v);
+  template <class U>
+  ADJOINT_INLINE void store(U* p) const {
+    *p = static_cast<U>(v);
+  }
+  template <class U>
+  ADJOINT_INLINE void store_n(U* p, int n) const {
+    if (n > 0) *p = static_cast<U>(v);
   }
   // 0, 1, 2, ... by lane.
   static ADJOINT_INLINE Vec iota() { return T(0); }

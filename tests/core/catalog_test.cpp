@@ -45,8 +45,9 @@ void expect_near(const Tensor& a, const Tensor& b, double tolerance, double scal
   }
 }
 
-// |a - b| <= roundings 2^-8 max(|b|, scale) + what f32 contributes, or both not finite alike.
-void expect_near_in_bf16(const Tensor& a, const Tensor& b, int roundings, double scale,
+// For a of 16 bits: |a - b| <= roundings epsilon / 2 max(|b|, scale) + what f32 contributes, or
+// both not finite alike. Below 2^-14 an f16 is a whole number of 2^-24.
+void expect_near_in_half(const Tensor& a, const Tensor& b, int roundings, double scale,
                          double of_f32) {
   ASSERT_TRUE(a.defined() && b.defined());
   ASSERT_EQ(a.shape(), b.shape());
@@ -56,7 +57,9 @@ void expect_near_in_bf16(const Tensor& a, const Tensor& b, int roundings, double
     const double size = std::max(std::abs(y[i]), scale);
     // Just beside the middle between two numbers, f32's own error decides which one it is.
     const double rest = std::max(of_f32, 64 * epsilon(DType::f32) * size);
-    ASSERT_LE(std::abs(x[i] - y[i]), roundings * 0x1p-8 * size + rest)
+    const double least = a.dtype() == DType::f16 ? 0x1p-14 : 0;
+    const double rounding = epsilon(a.dtype()) / 2 * std::max(size, least);
+    ASSERT_LE(std::abs(x[i] - y[i]), roundings * rounding + rest)
         << "element " << i << ": " << x[i] << " against " << y[i];
   }
 }
@@ -181,7 +184,7 @@ TEST_P(OpCheck, HasItsSamples) {
 // Against the reference: the inputs rounded to the dtype go to both.
 TEST_P(OpCheck, Values) {
   each_sample([&](const Sample& sample) {
-    for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
+    for (const DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16}) {
       if (dtype != DType::f64 && row().f64_only) continue;
       SCOPED_TRACE(name(dtype));
       const NoGrad guard;
@@ -195,9 +198,9 @@ TEST_P(OpCheck, Values) {
         const bool own = row().name == "to" || sample.inputs.empty();
         const bool real = floating(expected[i]);
         EXPECT_EQ(got[i].dtype(), real && !own ? dtype : expected[i].dtype());
-        if (got[i].dtype() == DType::bf16) {
+        if (is_half(got[i].dtype())) {
           const int roundings = row().bf16_roundings;
-          expect_near_in_bf16(got[i], expected[i], roundings, roundings > 1 ? row().scale : 0,
+          expect_near_in_half(got[i], expected[i], roundings, roundings > 1 ? row().scale : 0,
                               row().ulps * epsilon(DType::f32) * row().scale);
         } else {
           expect_near(got[i], expected[i], row().ulps * epsilon(got[i].dtype()), row().scale);
@@ -262,8 +265,8 @@ TEST_P(OpCheck, RecordedGradientsAreTheSame) {
 
 TEST_P(OpCheck, NarrowGradientsAreThoseOfF64) {
   each_sample([&](const Sample& sample) {
-    for (const DType dtype : {DType::f32, DType::bf16}) {
-      if (dtype == DType::bf16 && row().f64_only) continue;
+    for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+      if (is_half(dtype) && row().f64_only) continue;
       SCOPED_TRACE(name(dtype));
       const Tensors narrow = leaves(sample.inputs, dtype);
       Tensors wide;
@@ -279,8 +282,8 @@ TEST_P(OpCheck, NarrowGradientsAreThoseOfF64) {
         EXPECT_EQ(got.dtype(), dtype);
         const double scale = std::max(1.0, largest(expected));
         const double of_f32 = row().gradient_ulps * epsilon(DType::f32);
-        if (dtype == DType::bf16) {
-          expect_near_in_bf16(got, expected, row().bf16_gradient_roundings, scale, of_f32 * scale);
+        if (is_half(dtype)) {
+          expect_near_in_half(got, expected, row().bf16_gradient_roundings, scale, of_f32 * scale);
         } else {
           expect_near(got, expected, of_f32, scale);
         }
@@ -445,7 +448,7 @@ TEST_P(OpCheck, ChangedInputsAreNoticed) {
 TEST_P(OpCheck, ThreadsDoNotChangeBits) {
   if (!row().large) return;
   const Sample sample = row().large();
-  for (const DType dtype : {DType::f32, DType::bf16}) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
     const Tensors x = leaves(sample.inputs, dtype);
     numeric::expect_same_on_threads([&] {
       Tensors all;

@@ -356,6 +356,9 @@ TEST_F(SafetensorsFiles, TensorsComeBackBitForBit) {
       {"f32", from_vector<float>({0.1F, -0.0F, std::numeric_limits<float>::quiet_NaN(), 1e-45F})},
       {"f64", tensor<double>({0.1, 5e-324})},
       {"bf16", tensor<double>({0.1, -0.0, HUGE_VAL, 1e-40}).to(DType::bf16)},
+      {"f16", tensor<double>({0.1, -0.0, HUGE_VAL, 1e-7}).to(DType::f16)},
+      {"i32", from_vector<int32_t>({INT32_MIN, INT32_MAX})},
+      {"u8", from_vector<uint8_t>({0, 255})},
       {"i64", from_vector<int64_t>({INT64_MIN, INT64_MAX}, {2, 1})},
       {"scalar", scalar(2.5)},
       {"empty", zeros({0, 3}, DType::f64)},
@@ -380,13 +383,15 @@ TEST_F(SafetensorsFiles, TensorsComeBackBitForBit) {
 }
 
 TEST_F(SafetensorsFiles, TensorsOfOtherTypesAreNamed) {
-  io::write_file_atomic(path("a"), file_of(header_of({member("w", "F16", "[1]", "[0,2]")}), "xy"));
+  io::write_file_atomic(path("a"), file_of(header_of({member("w", "U16", "[1]", "[0,2]")}), "xy"));
   try {
     load_safetensors(path("a"));
     FAIL();
   } catch (const IoError& error) {
-    EXPECT_EQ(std::string(error.what()),
-              path("a") + ": tensor \"w\": of type F16; expected F32, F64, BF16, I64 or BOOL");
+    EXPECT_EQ(
+        std::string(error.what()),
+        path("a") +
+            ": tensor \"w\": of type U16; expected F32, F64, BF16, F16, I64, I32, U8 or BOOL");
   }
 }
 
