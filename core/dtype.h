@@ -36,9 +36,10 @@ constexpr DType computed_in(DType dtype) {
   return is_half(dtype) ? DType::f32 : is_integer(dtype) ? DType::i64 : dtype;
 }
 
-// The distance from 1 to the next number of a floating dtype: 2^-23, 2^-52, 2^-7, 2^-10.
+// The distance from 1 to the next number of a floating dtype: 2^-23, 2^-52, 2^-7, 2^-10. 0 for the
+// others, which are not rounded.
 constexpr double epsilon(DType dtype) {
-  constexpr double of[] = {0x1p-23, 0x1p-52, 0x1p-7, 0x1p-10};
+  constexpr double of[kDTypes] = {0x1p-23, 0x1p-52, 0x1p-7, 0x1p-10};
   return of[static_cast<int>(dtype)];
 }
 
