@@ -8,6 +8,21 @@
 
 namespace adjoint {
 
+namespace detail {
+
+// x in f32, rounded to odd: what is not exact ends in a one, so that rounding once more gives
+// what rounding x would have (Boldo and Melquiond 2008, IEEE Trans. Comput. 57 (4)).
+[[gnu::always_inline]] constexpr inline float float_to_odd(double x) {
+  const auto y = static_cast<float>(x);
+  const double magnitude = x < 0 ? -x : x, rounded = y < 0 ? -static_cast<double>(y) : y;
+  if (magnitude == rounded || x != x) return y;
+  auto word = __builtin_bit_cast(uint32_t, y);
+  if (rounded > magnitude) --word;
+  return __builtin_bit_cast(float, word | 1);
+}
+
+}  // namespace detail
+
 struct bfloat16 {
   uint16_t bits;
 
@@ -15,7 +30,8 @@ struct bfloat16 {
   // The nearest, ties to even; beyond the largest (3.39e38), infinity. NaN stays NaN.
   [[gnu::always_inline]] constexpr explicit bfloat16(float x) : bits(nearest(x)) {}
   // Rounded once, not to f32 first.
-  [[gnu::always_inline]] constexpr explicit bfloat16(double x) : bits(nearest(to_odd(x))) {}
+  [[gnu::always_inline]] constexpr explicit bfloat16(double x)
+      : bits(nearest(detail::float_to_odd(x))) {}
   [[gnu::always_inline]] constexpr explicit bfloat16(int64_t x)
       : bfloat16(static_cast<double>(to_odd(x))) {}
   [[gnu::always_inline]] constexpr explicit bfloat16(int x) : bfloat16(static_cast<double>(x)) {}
@@ -45,16 +61,6 @@ struct bfloat16 {
     constexpr int64_t kExact = int64_t{1} << 53, kLow = 1023;
     if (x <= kExact && x >= -kExact) return x;
     return (x & ~kLow) | ((x & kLow) != 0 ? kLow + 1 : 0);
-  }
-  // x in f32, rounded to odd: what is not exact ends in a one, so that rounding once more gives
-  // what rounding x would have (Boldo and Melquiond 2008, IEEE Trans. Comput. 57 (4)).
-  [[gnu::always_inline]] static constexpr float to_odd(double x) {
-    const auto y = static_cast<float>(x);
-    const double magnitude = x < 0 ? -x : x, rounded = y < 0 ? -static_cast<double>(y) : y;
-    if (magnitude == rounded || x != x) return y;
-    auto word = __builtin_bit_cast(uint32_t, y);
-    if (rounded > magnitude) --word;
-    return __builtin_bit_cast(float, word | 1);
   }
 };
 

@@ -2,8 +2,11 @@
 // numbers from 6.0e-8) to 65504.
 //
 // A type to store numbers in: arithmetic is f32's, after a conversion that loses nothing. Kernels
-// include this header, so it includes <cstdint> only and every function of it is inlined always.
+// include this header, so it includes <cstdint> and bfloat16.h only and every function of it is
+// inlined always.
 #pragma once
+
+#include <adjoint/core/bfloat16.h>
 
 #include <cstdint>
 
@@ -16,7 +19,8 @@ struct float16 {
   // The nearest, ties to even; from 65520 on, infinity. NaN stays NaN.
   [[gnu::always_inline]] constexpr explicit float16(float x) : bits(nearest(x)) {}
   // Rounded once, not to f32 first.
-  [[gnu::always_inline]] constexpr explicit float16(double x) : bits(nearest(to_odd(x))) {}
+  [[gnu::always_inline]] constexpr explicit float16(double x)
+      : bits(nearest(detail::float_to_odd(x))) {}
   // A double holds every whole number that float16 tells from infinity.
   [[gnu::always_inline]] constexpr explicit float16(int64_t x) : float16(static_cast<double>(x)) {}
   [[gnu::always_inline]] constexpr explicit float16(int x) : float16(static_cast<double>(x)) {}
@@ -63,15 +67,6 @@ struct float16 {
     }
     const uint32_t rounded = rest + 0xfff + (rest >> 13 & 1) - (112u << 23);
     return static_cast<uint16_t>(sign | rounded >> 13);
-  }
-  // x in f32, rounded to odd: see bfloat16.
-  [[gnu::always_inline]] static constexpr float to_odd(double x) {
-    const auto y = static_cast<float>(x);
-    const double magnitude = x < 0 ? -x : x, rounded = y < 0 ? -static_cast<double>(y) : y;
-    if (magnitude == rounded || x != x) return y;
-    auto word = __builtin_bit_cast(uint32_t, y);
-    if (rounded > magnitude) --word;
-    return __builtin_bit_cast(float, word | 1);
   }
 };
 

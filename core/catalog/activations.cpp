@@ -9,9 +9,6 @@
 namespace adjoint::catalog {
 namespace {
 
-using Function = Tensor (*)(const Tensor&);
-using Number = double (*)(double);
-
 // Some beyond 3 and beyond 6.
 constexpr Domain kWide{&both_signs, 0.3, 7.9};
 
@@ -21,14 +18,6 @@ double six_of(double x) { return std::min(std::max(x, 0.0), 6.0); }
 double elu_of(double x, double alpha, double unit) {
   return x > 0 ? x : alpha * std::expm1(x / unit);
 }
-
-struct Simple {
-  const char* name;
-  Function f;
-  Number reference;
-  Domain domain;
-  double ulps = 4;
-};
 
 const Simple kSimple[] = {
     {"sigmoid", &sigmoid, &sigmoid_of, kSigned},

@@ -37,17 +37,6 @@ double half_even(double v) {
   return std::fmod(down, 2.0) == 0 ? down : down + 1;
 }
 
-using Function = Tensor (*)(const Tensor&);
-using Number = double (*)(double);
-
-struct Simple {
-  const char* name;
-  Function f;
-  Number reference;
-  Domain domain;
-  double ulps = 4;
-};
-
 const Simple kSimple[] = {
     {"neg", &neg, [](double v) { return -v; }, kSigned},
     {"abs", &abs, [](double v) { return std::abs(v); }, kSigned},

@@ -22,6 +22,18 @@ struct Domain {
 inline constexpr Domain kSigned{&both_signs, 0.2, 1.8};
 inline constexpr Domain kPositive{&spread, 0.3, 2.3};
 
+using Function = Tensor (*)(const Tensor&);
+using Number = double (*)(double);
+
+// A function of one tensor with no more to say than this, as unary_row takes it.
+struct Simple {
+  const char* name;
+  Function f;
+  Number reference;
+  Domain domain;
+  double ulps = 4;
+};
+
 // For every pair of layouts that a binary operator must take.
 template <class F>
 std::vector<Sample> pair_samples(F f, const TensorFunction& reference, const Domain& a,

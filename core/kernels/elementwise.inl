@@ -60,12 +60,12 @@ void binary_block(const C* a, const C* b, C* c, int64_t n) {
   });
 }
 
-template <class T>
-void run_binary(const Exec& exec, const Loop<3>& loop,
-                void (*f)(const Computed<T>* a, const Computed<T>* b, Computed<T>* c, int64_t n)) {
-  const bool streamed = streams<T>(loop);
+// Calls f(a, b, c, n) for blocks of operands of T and a result of To.
+template <class T, class To = T, class F>
+void run_binary(const Exec& exec, const Loop<3>& loop, const F& f) {
+  const bool streamed = streams<To>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
+    Result<To> c(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
     In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
@@ -85,19 +85,10 @@ void binary(const Exec& exec, const Loop<3>& loop) {
 // floating type, and rounded once.
 template <class T, class W>
 void map(const Exec& exec, const Loop<3>& loop, W (*f)(W, W)) {
-  const bool streamed = streams<T>(loop);
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = c.count(i, n);
-      const Computed<T>*const pa = a.block(i, m), *const pb = b.block(i, m);
-      Computed<T>* const pc = c.block(i);
-      for (int64_t j = 0; j < m; ++j) {
-        pc[j] = static_cast<Computed<T>>(f(static_cast<W>(pa[j]), static_cast<W>(pb[j])));
-      }
-      c.flush(i, m);
+  using C = Computed<T>;
+  run_binary<T>(exec, loop, [f](const C* a, const C* b, C* c, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) {
+      c[j] = static_cast<C>(f(static_cast<W>(a[j]), static_cast<W>(b[j])));
     }
   });
 }
@@ -124,25 +115,9 @@ void compare_block(const C* a, const C* b, bool* c, int64_t n) {
   });
 }
 
-template <class T>
-void run_compare(const Exec& exec, const Loop<3>& loop,
-                 void (*f)(const Computed<T>* a, const Computed<T>* b, bool* c, int64_t n)) {
-  const bool streamed = streams<bool>(loop);
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Out<bool> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = c.count(i, n);
-      f(a.block(i, m), b.block(i, m), c.block(i), m);
-      c.flush(i, m);
-    }
-  });
-}
-
 template <class T, class F>
 void compare(const Exec& exec, const Loop<3>& loop) {
-  run_compare<T>(exec, loop, &compare_block<Computed<T>, F>);
+  run_binary<T, bool>(exec, loop, &compare_block<Computed<T>, F>);
 }
 
 template <class T>

@@ -18,6 +18,12 @@
 namespace adjoint::functors {
 
 enum class Uses { none, input, output, both };
+[[gnu::always_inline]] constexpr inline bool uses_input(Uses uses) {
+  return uses == Uses::input || uses == Uses::both;
+}
+[[gnu::always_inline]] constexpr inline bool uses_output(Uses uses) {
+  return uses == Uses::output || uses == Uses::both;
+}
 
 struct Neg {
   static constexpr Uses kUses = Uses::none;

@@ -93,15 +93,11 @@ ADJOINT_INLINE void for_vectors(int64_t n, const Body& body) {
   if (j < n) body(j, static_cast<int>(n - j));
 }
 
-// to[j] = from[j] for j < n, as they are computed in; and back, rounded once.
-template <class T>
-ADJOINT_INLINE void widen_block(const T* from, Computed<T>* to, int64_t n) {
-  for_vectors<Register<T>::size>(
-      n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
-}
-template <class T>
-ADJOINT_INLINE void narrow_block(const Computed<T>* from, T* to, int64_t n) {
-  for_vectors<Register<T>::size>(
+// to[j] = from[j] for j < n: from a type of storage to what it is computed in, or back, rounded
+// once.
+template <class From, class To>
+ADJOINT_INLINE void convert_block(const From* from, To* to, int64_t n) {
+  for_vectors<Register<To>::size>(
       n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
 }
 
@@ -112,14 +108,9 @@ class In {
   In(const void* data, int64_t at, int64_t stride, int64_t n)
       : origin_(static_cast<const T*>(data) + at), stride_(stride) {
     if (stride_ != 0) return;
-    const auto value = load_one(*origin_);
-    if constexpr (Register<T>::size > 1) {
-      for_vectors<Register<T>::size>(min_of(n, kBlock), [&](int64_t j, int lanes) {
-        store(Register<T>(value), buffer_ + j, lanes);
-      });
-    } else {
-      for (int64_t j = 0; j < min_of(n, kBlock); ++j) buffer_[j] = value;
-    }
+    const Register<T> value = load_one(*origin_);
+    for_vectors<Register<T>::size>(min_of(n, kBlock),
+                                   [&](int64_t j, int lanes) { store(value, buffer_ + j, lanes); });
   }
   // The block of n elements that starts at i.
   ADJOINT_INLINE const Computed<T>* block(int64_t i, int64_t n) {
@@ -129,7 +120,7 @@ class In {
       for (int64_t j = 0; j < n; ++j) buffer_[j] = origin_[(i + j) * stride_];
     } else {
       if (stride_ == 1) {
-        widen_block(origin_ + i, buffer_, n);
+        convert_block(origin_ + i, buffer_, n);
       } else {
         for (int64_t j = 0; j < n; ++j) buffer_[j] = load_one(origin_[(i + j) * stride_]);
       }
@@ -186,14 +177,14 @@ class Result {
       : out_(data, at, stride, streamed) {}
   ADJOINT_INLINE int64_t count(int64_t i, int64_t n) const { return out_.count(i, n); }
   ADJOINT_INLINE Computed<T>* block(int64_t i) {
-    if constexpr (__is_same(T, Computed<T>)) {
+    if constexpr (kSame) {
       return out_.block(i);
     } else {
       return buffer_;
     }
   }
   ADJOINT_INLINE void flush(int64_t i, int64_t n) {
-    if constexpr (!__is_same(T, Computed<T>)) narrow_block(buffer_, out_.block(i), n);
+    if constexpr (!kSame) convert_block(buffer_, out_.block(i), n);
     out_.flush(i, n);
   }
 

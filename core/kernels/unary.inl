@@ -36,9 +36,9 @@ void unary_block(const C* x, C* y, int64_t n, const double* parameter) {
   });
 }
 
-template <class T>
-void run_unary(const Exec& exec, const Loop<2>& loop,
-               void (*f)(const Computed<T>* x, Computed<T>* y, int64_t n, const double*)) {
+// Calls f(x, y, n, parameters) for blocks.
+template <class T, class F>
+void run_unary(const Exec& exec, const Loop<2>& loop, const F& f) {
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
@@ -59,12 +59,11 @@ void unary(const Exec& exec, const Loop<2>& loop) {
 template <class C, class F>
 void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
                       const double* parameter) {
-  using functors::Uses;
   for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
     const Vec<C> vdy = load(dy + j, lanes);
     Vec<C> vx = vdy, vy = vdy;
-    if constexpr (F::kUses == Uses::input || F::kUses == Uses::both) vx = load(x + j, lanes);
-    if constexpr (F::kUses == Uses::output || F::kUses == Uses::both) vy = load(y + j, lanes);
+    if constexpr (uses_input(F::kUses)) vx = load(x + j, lanes);
+    if constexpr (uses_output(F::kUses)) vy = load(y + j, lanes);
     store(derivative_of<F>(vx, vy, vdy, parameter), dx + j, lanes);
   });
 }
@@ -74,10 +73,8 @@ template <class T>
 void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
                     void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
                               Computed<T>* dx, int64_t n, const double*)) {
-  using functors::Uses;
   const bool streamed = streams<T>(loop);
-  const bool input = uses == Uses::input || uses == Uses::both;
-  const bool output = uses == Uses::output || uses == Uses::both;
+  const bool input = uses_input(uses), output = uses_output(uses);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
@@ -100,19 +97,9 @@ void unary_backward(const Exec& exec, const Loop<4>& loop) {
 
 template <class T>
 void map(const Exec& exec, const Loop<2>& loop, double (*f)(double)) {
-  const bool streamed = streams<T>(loop);
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
-    for (int64_t i = 0, m; i < n; i += m) {
-      m = y.count(i, n);
-      const Computed<T>* const px = x.block(i, m);
-      Computed<T>* const py = y.block(i);
-      for (int64_t j = 0; j < m; ++j) {
-        py[j] = static_cast<Computed<T>>(f(static_cast<double>(px[j])));
-      }
-      y.flush(i, m);
-    }
+  using C = Computed<T>;
+  run_unary<T>(exec, loop, [f](const C* x, C* y, int64_t n, const double*) {
+    for (int64_t j = 0; j < n; ++j) y[j] = static_cast<C>(f(static_cast<double>(x[j])));
   });
 }
 

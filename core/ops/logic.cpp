@@ -39,14 +39,9 @@ Tensor bits(const char* name, const Tensor& a, const Tensor& b, Combine of_bools
   check_bits(name, a, 0, of_bools != nullptr);
   check_bits(name, b, 1, of_bools != nullptr);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  const DType dtype = promote(a.dtype(), b.dtype());
-  if (dtype == DType::boolean) return of_bools(a, b);
+  if (promote(a.dtype(), b.dtype()) == DType::boolean) return of_bools(a, b);
   const Op op(name, {a, b});
-  const Cast a0(a, DType::i64), b0(b, DType::i64);
-  Tensor y = make_empty(name, shape, DType::i64);
-  kernel_table().elementwise.map_integers(KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}),
-                                          of_integers);
-  return op.no_gradient(rounded(y, dtype));
+  return op.no_gradient(map_integers(op, a, b, shape, of_integers));
 }
 
 int64_t and_of(int64_t a, int64_t b) { return a & b; }

@@ -20,20 +20,17 @@ template <class F>
 Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
   const DType promoted = promote(a.dtype(), b.dtype());
-  DType dtype = promoted;
-  constexpr bool kIntegers = requires { &F::integers; };
-  if (!is_floating_point(dtype)) dtype = kIntegers ? DType::i64 : DType::f32;
-  const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  Tensor y = make_empty(name, shape, dtype);
-  const kernels::Loop<3> loop = make_loop<3>(shape, {&y, &*a0, &*b0});
-  if constexpr (kIntegers) {
-    if (dtype == DType::i64) {
-      kernel_table().elementwise.map_integers(KernelScope(), loop, &F::integers);
-      return op.no_gradient(is_integer(promoted) ? rounded(y, promoted) : y);
+  if constexpr (requires { &F::integers; }) {
+    if (!is_floating_point(promoted)) {
+      return op.no_gradient(map_integers(op, a, b, shape, &F::integers));
     }
   }
-  kernel_table().elementwise.map[index(dtype)](KernelScope(), loop, &F::value);
+  const DType dtype = is_floating_point(promoted) ? promoted : DType::f32;
+  const Cast a0(a, dtype), b0(b, dtype);
+  Tensor y = make_empty(name, shape, dtype);
+  kernel_table().elementwise.map[index(dtype)](KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}),
+                                               &F::value);
   if constexpr (requires { F::kSavesInputs; }) {
     return op.differentiable(
         y,

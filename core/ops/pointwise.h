@@ -77,6 +77,16 @@ class Cast {
   const Tensor& tensor_;
 };
 
+// f of each pair of whole numbers or bools, of i64, in what whole ones promote to; without history.
+inline Tensor map_integers(const Op& op, const Tensor& a, const Tensor& b, const Shape& shape,
+                           int64_t (*f)(int64_t, int64_t)) {
+  const DType promoted = promote(a.dtype(), b.dtype());
+  const Cast a0(a, DType::i64), b0(b, DType::i64);
+  Tensor y = make_empty(op.name(), shape, DType::i64);
+  kernel_table().elementwise.map_integers(KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}), f);
+  return is_integer(promoted) ? rounded(y, promoted) : y;
+}
+
 // x in what its dtype is computed in, for formulas of several steps that round once at their end.
 inline Tensor widened(const Tensor& x) { return x.defined() ? to(x, computed_in(x.dtype())) : x; }
 

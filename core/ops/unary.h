@@ -33,12 +33,12 @@ concept HasDerivative = requires {
 };
 template <class F>
 constexpr bool uses_input() {
-  if constexpr (HasDerivative<F>) return F::kUses == Uses::input || F::kUses == Uses::both;
+  if constexpr (HasDerivative<F>) return functors::uses_input(F::kUses);
   return false;
 }
 template <class F>
 constexpr bool uses_output() {
-  if constexpr (HasDerivative<F>) return F::kUses == Uses::output || F::kUses == Uses::both;
+  if constexpr (HasDerivative<F>) return functors::uses_output(F::kUses);
   return false;
 }
 

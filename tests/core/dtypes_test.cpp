@@ -1,5 +1,4 @@
 // Tensors of f16, i32 and u8: conversions, dtypes of results, arithmetic that wraps around.
-#include <adjoint/core/functional.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/optimizer_sweeps.h>
 #include <adjoint/core/random.h>
@@ -12,109 +11,6 @@ namespace adjoint {
 namespace {
 
 using numeric::values;
-
-// The number that 16 bits stand for, with 2^16 for infinity, from IEEE 754's definition.
-double value_of(uint32_t bits) {
-  const int exponent = static_cast<int>(bits >> 10 & 0x1f);
-  const double fraction = static_cast<double>(bits & 0x3ff) / 1024;
-  const double size =
-      exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1 + fraction, exponent - 15);
-  return (bits & 0x8000) != 0 ? -size : size;
-}
-
-// The bits of the nearest number, ties to even, by distances.
-uint16_t nearest(double x) {
-  const uint32_t sign = std::signbit(x) ? 0x8000 : 0;
-  const double size = std::abs(x);
-  uint32_t low = 0, high = 0x7c00;  // value_of(low) <= size < value_of(high)
-  if (size >= value_of(high)) return static_cast<uint16_t>(sign | high);
-  while (high - low > 1) {
-    const uint32_t middle = (low + high) / 2;
-    (value_of(middle) <= size ? low : high) = middle;
-  }
-  const double below = size - value_of(low), above = value_of(high) - size;
-  const bool up = above < below || (above == below && low % 2 == 1);
-  return static_cast<uint16_t>(sign | (up ? high : low));
-}
-
-bool is_nan(uint32_t bits) { return (bits & 0x7fff) > 0x7c00; }
-
-TEST(Float16, EveryNumberSurvivesWideningAndNarrowing) {
-  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
-    float16 x;
-    x.bits = static_cast<uint16_t>(bits);
-    const auto wide = static_cast<float>(x);
-    if (is_nan(bits)) {
-      ASSERT_TRUE(std::isnan(wide)) << bits;
-      ASSERT_TRUE(is_nan(float16(wide).bits)) << bits;
-      ASSERT_TRUE(is_nan(float16(static_cast<double>(wide)).bits)) << bits;
-      continue;
-    }
-    const bool infinite = (bits & 0x7fff) == 0x7c00;
-    ASSERT_TRUE(infinite ? std::isinf(wide) : static_cast<double>(wide) == value_of(bits)) << bits;
-    ASSERT_EQ(float16(wide).bits, bits);
-    ASSERT_EQ(float16(static_cast<double>(wide)).bits, bits);
-  }
-}
-
-// Floats on and beside every number, every middle between two, and what is out of range.
-std::vector<float> boundaries() {
-  std::vector<float> result = {HUGE_VALF, -HUGE_VALF, NAN, 1e30f, -1e-30f, 65519.0f, 65520.0f};
-  for (uint32_t bits = 0; bits < 0x7c00; ++bits) {
-    const double low = value_of(bits), middle = (low + value_of(bits + 1)) / 2;
-    for (const double x : {low, middle}) {
-      const auto f = static_cast<float>(x);
-      for (const float near : {f, std::nextafter(f, HUGE_VALF), std::nextafter(f, -HUGE_VALF)}) {
-        result.push_back(near);
-        result.push_back(-near);
-      }
-    }
-  }
-  return result;
-}
-
-TEST(Float16, FloatsAreRoundedToTheNearestOnEveryInstructionSet) {
-  const std::vector<float> x = boundaries();
-  int count = 0;
-  const char* const* isas = kernels::runnable_isas(&count);
-  for (int i = 0; i < count; ++i) {
-    SCOPED_TRACE(isas[i]);
-    const kernels::ElementwiseTable& table = kernels::kernels_for(isas[i]).elementwise;
-    std::vector<float16> y(x.size());
-    std::vector<float> back(x.size());
-    for (size_t from = 0, n = 1; from < x.size(); from += n, n = n % 1031 + 37) {
-      const auto size = static_cast<int64_t>(std::min(n, x.size() - from));
-      const kernels::Loop<2> narrow{
-          1, {size}, {y.data() + from, const_cast<float*>(x.data()) + from}, {{1}, {1}}, {}};
-      table.copy[kernels::kF32][kernels::kF16](KernelScope(), narrow);
-      const kernels::Loop<2> widen{
-          1, {size}, {back.data() + from, y.data() + from}, {{1}, {1}}, {}};
-      table.copy[kernels::kF16][kernels::kF32](KernelScope(), widen);
-    }
-    for (size_t j = 0; j < x.size(); ++j) {
-      if (std::isnan(x[j])) {
-        ASSERT_TRUE(is_nan(y[j].bits) && std::isnan(back[j])) << j;
-        continue;
-      }
-      // Kernels flush f32's denormal numbers, which are nothing in f16 anyway.
-      ASSERT_EQ(y[j].bits, nearest(x[j])) << x[j];
-      ASSERT_EQ(float16(x[j]).bits, nearest(x[j])) << x[j];
-      ASSERT_EQ(back[j], static_cast<float>(y[j]));
-    }
-  }
-}
-
-TEST(Float16, DoublesAreRoundedOnce) {
-  for (uint32_t bits = 0; bits < 0x7c00; ++bits) {
-    const double middle = (value_of(bits) + value_of(bits + 1)) / 2;
-    for (const double x : {middle, middle * (1 - 0x1p-40), middle * (1 + 0x1p-40)}) {
-      ASSERT_EQ(float16(x).bits, nearest(x)) << bits;
-      ASSERT_EQ(float16(-x).bits, nearest(-x)) << bits;
-    }
-  }
-  EXPECT_EQ(float16(int64_t{2049}).bits, float16(2048.0f).bits);
-  EXPECT_EQ(float16(int64_t{1} << 62).bits, 0x7c00);
-}
 
 // PyTorch's table of torch.promote_types for these dtypes.
 TEST(DTypes, PromoteAsPyTorchs) {
