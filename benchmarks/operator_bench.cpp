@@ -2,11 +2,19 @@
 // not. bytes/s counts what an operator must read and write at least, each operand once a pass, the
 // gradient that backward starts from included (written, then read); FLOP/s counts products only.
 // ADJOINT_THREADS and ADJOINT_ISA choose.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/device_info.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/embedding.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <benchmark/benchmark.h>
 
 #include <functional>

@@ -3,9 +3,11 @@
 // ADJOINT_THREADS and ADJOINT_ISA choose.
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/device_info.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>

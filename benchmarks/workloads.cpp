@@ -1,13 +1,21 @@
 // adjoint's side of the comparison: the groups, rows, shapes, optimizers and warm-up of
 // peers/torch_peer.py, printed as name<TAB>metric<TAB>value<TAB>unit. Every figure is the median
 // over repeated timed blocks after a warm-up.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
 #include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inference_weights.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/precision.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>

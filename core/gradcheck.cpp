@@ -2,8 +2,11 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/gradcheck.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 
 #include <algorithm>
 #include <cmath>

@@ -36,6 +36,9 @@ struct Sample {
   TensorFunction composed = {};
   // False where these arguments give what has no derivative (a cast to integers).
   bool differentiable = true;
+  // The same call of PyTorch, as a Python expression of the inputs x[0], x[1], ... that gives one
+  // tensor or several: "F.softmax(x[0], 1)". Empty: that of the row.
+  std::string torch = {};
 };
 
 // A call that must throw an error of the library whose message contains all of `says`.
@@ -46,7 +49,7 @@ struct ErrorCase {
 };
 
 struct Row {
-  std::string name;  // of the function in <adjoint/core/ops.h> or inplace.h
+  std::string name;  // of the function, in a header of <adjoint/core/ops.h> or inplace.h
   // At least three: sizes that differ and broadcast where they may, an input that is strided, an
   // input without elements.
   std::vector<Sample> samples;
@@ -68,6 +71,9 @@ struct Row {
   int bf16_gradient_roundings = 4;
   // f32 is another function: its random numbers come from other words of the stream.
   bool f64_only = false;
+  // The call of PyTorch for samples that do not say theirs: "torch.exp(x[0])". Empty where PyTorch
+  // has no such function, or its result is random.
+  std::string torch = {};
 };
 
 // All rows, by family, in the order of <adjoint/core/ops.h>. Built anew by each call.

@@ -1,7 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/slot.h>
 
 #include <atomic>

@@ -1,6 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/models/generation.h>
 
 #include <algorithm>

@@ -1,8 +1,12 @@
+#include <adjoint/core/attention.h>
 #include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/dropout.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/gpt.h>
 

@@ -1,6 +1,7 @@
 #include <adjoint/core/autograd.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/models/trainer.h>
 #include <adjoint/optim/clip.h>
 

@@ -1,3 +1,6 @@
+#include <adjoint/core/activations.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/linalg.h>
 #include <adjoint/nn/activation.h>
 
 #include <sstream>

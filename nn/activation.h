@@ -1,7 +1,9 @@
 // Functions of one tensor, as modules for Sequential, and dropout.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/activations.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {

@@ -1,4 +1,11 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/indexing.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/init.h>
 

@@ -1,5 +1,7 @@
 #include <adjoint/core/autograd.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/embedding.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/init.h>
 

@@ -1,4 +1,5 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/init.h>
 #include <adjoint/nn/linear.h>
 

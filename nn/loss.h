@@ -1,7 +1,8 @@
 // Losses as modules.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {

@@ -1,4 +1,4 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/module.h>
 
 #include <cxxabi.h>

@@ -1,4 +1,5 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/normalization.h>
 
 #include <sstream>

@@ -1,7 +1,8 @@
 // Layers that normalise.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/module.h>
 
 #include <optional>

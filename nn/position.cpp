@@ -1,4 +1,6 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/init.h>
 #include <adjoint/nn/position.h>
 

@@ -1,4 +1,5 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/nn/module.h>
 
 #include <sstream>

@@ -1,4 +1,5 @@
-#include <adjoint/core/ops.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/nn/transformer.h>
 
 namespace adjoint::nn {

@@ -1,8 +1,8 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
 #include <adjoint/core/optimizer_sweeps.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/optim/clip.h>
 
 #include <algorithm>

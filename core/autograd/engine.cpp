@@ -408,6 +408,12 @@ Tensor Backward::into(int i) const { return run_.into(node_, i); }
 
 namespace {
 
+// " of 'relu'" for the result of an operator.
+std::string maker(const Tensor& output) {
+  const char* name = output.grad_fn_name();
+  return name == nullptr ? std::string() : std::string(" of '") + name + "'";
+}
+
 void check_outputs(const char* op, std::span<const Tensor> outputs,
                    std::span<const Tensor> gradients) {
   check<AutogradError>(!outputs.empty(), op, ": no outputs; expected at least one");
@@ -420,13 +426,14 @@ void check_outputs(const char* op, std::span<const Tensor> outputs,
                          "operators on a tensor that requires grad");
     const bool given = i < gradients.size() && gradients[i].defined();
     if (!given) {
-      check<AutogradError>(outputs[i].numel() == 1, op, ": output ", i, " has shape ",
-                           outputs[i].shape(),
-                           " and no gradient; expected one element, or a gradient of that shape");
-      continue;
+      if (outputs[i].numel() == 1) continue;
+      detail::throw_error<AutogradError>(
+          op, ": output ", i, maker(outputs[i]), " has shape ", outputs[i].shape(),
+          " and no gradient; expected one element, or a gradient of that shape");
     }
-    check<ShapeError>(gradients[i].shape() == outputs[i].shape(), op, ": gradient ", i,
-                      " has shape ", gradients[i].shape(), "; expected ", outputs[i].shape());
+    if (gradients[i].shape() == outputs[i].shape()) continue;
+    detail::throw_error<ShapeError>(op, ": gradient ", i, maker(outputs[i]), " has shape ",
+                                    gradients[i].shape(), "; expected ", outputs[i].shape());
   }
 }
 

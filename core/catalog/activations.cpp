@@ -1,4 +1,5 @@
 // Rows of activations.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/random.h>
 
 #include <algorithm>
@@ -42,6 +43,7 @@ struct Parametric {
   Function by_default;
   Number default_reference;
   const char* parameters;
+  const char* torch;  // the same as PyTorch's arguments
   Function f;
   Number reference;
   Domain domain;
@@ -49,32 +51,32 @@ struct Parametric {
 
 const Parametric kParametric[] = {
     {"leaky_relu", [](const Tensor& x) { return leaky_relu(x); },
-     [](double v) { return v > 0 ? v : 0.01 * v; }, "0.3",
+     [](double v) { return v > 0 ? v : 0.01 * v; }, "0.3", "0.3",
      [](const Tensor& x) { return leaky_relu(x, 0.3); },
      [](double v) { return v > 0 ? v : 0.3 * v; }, kSigned},
     {"elu", [](const Tensor& x) { return elu(x); }, [](double v) { return elu_of(v, 1, 1); },
-     "alpha 0.7", [](const Tensor& x) { return elu(x, 0.7); },
+     "alpha 0.7", "0.7", [](const Tensor& x) { return elu(x, 0.7); },
      [](double v) { return elu_of(v, 0.7, 1); }, kSigned},
     {"celu", [](const Tensor& x) { return celu(x); }, [](double v) { return elu_of(v, 1, 1); },
-     "alpha 0.7", [](const Tensor& x) { return celu(x, 0.7); },
+     "alpha 0.7", "0.7", [](const Tensor& x) { return celu(x, 0.7); },
      [](double v) { return elu_of(v, 0.7, 0.7); }, kSigned},
     {"softplus", [](const Tensor& x) { return softplus(x); }, &softplus_of, "beta 2, threshold 3",
-     [](const Tensor& x) { return softplus(x, 2.0, 3.0); },
+     "2.0, 3.0", [](const Tensor& x) { return softplus(x, 2.0, 3.0); },
      [](double v) { return 2 * v > 3 ? v : softplus_of(2 * v) / 2; }, kWide},
     {"softshrink", [](const Tensor& x) { return softshrink(x); },
-     [](double v) { return std::copysign(std::max(std::abs(v) - 0.5, 0.0), v); }, "0.75",
+     [](double v) { return std::copysign(std::max(std::abs(v) - 0.5, 0.0), v); }, "0.75", "0.75",
      [](const Tensor& x) { return softshrink(x, 0.75); },
      [](double v) { return std::copysign(std::max(std::abs(v) - 0.75, 0.0), v); }, kSigned},
     {"hardshrink", [](const Tensor& x) { return hardshrink(x); },
-     [](double v) { return std::abs(v) > 0.5 ? v : 0.0; }, "0.75",
+     [](double v) { return std::abs(v) > 0.5 ? v : 0.0; }, "0.75", "0.75",
      [](const Tensor& x) { return hardshrink(x, 0.75); },
      [](double v) { return std::abs(v) > 0.75 ? v : 0.0; }, kSigned},
     {"hardtanh", [](const Tensor& x) { return hardtanh(x); },
-     [](double v) { return std::min(std::max(v, -1.0), 1.0); }, "-0.5, 2",
+     [](double v) { return std::min(std::max(v, -1.0), 1.0); }, "-0.5, 2", "-0.5, 2.0",
      [](const Tensor& x) { return hardtanh(x, -0.5, 2.0); },
      [](double v) { return std::min(std::max(v, -0.5), 2.0); }, kWide},
     {"threshold", [](const Tensor& x) { return threshold(x, 0.25, -1.5); },
-     [](double v) { return v > 0.25 ? v : -1.5; }, "-0.5, 2",
+     [](double v) { return v > 0.25 ? v : -1.5; }, "-0.5, 2", "-0.5, 2.0",
      [](const Tensor& x) { return threshold(x, -0.5, 2.0); },
      [](double v) { return v > -0.5 ? v : 2.0; }, kSigned},
 };
@@ -87,7 +89,8 @@ Row gelu_row() {
              Function([](const Tensor& x) { return gelu(x, Gelu::tanh); }), Number([](double v) {
                const double root = std::sqrt(2 / std::acos(-1.0));
                return 0.5 * v * (1 + std::tanh(root * (v + 0.044715 * v * v * v)));
-             }));
+             }),
+             "gelu(x[0], approximate='tanh')");
   // 1 + tanh cancels in the reference for negative arguments.
   row.scale = 0.05;
   return row;
@@ -107,6 +110,7 @@ Row prelu_row() {
            {"(4, 3) strided, (1)", {strided(kSigned({4, 3}, 3)), kSigned({1}, 4)}, run, reference},
            {"(0, 3), (3)", {kSigned({0, 3}, 5), kSigned({3}, 6)}, run, reference},
            {"(), ()", {kSigned({}, 7), kSigned({}, 8)}, run, reference}}};
+  row.torch = "prelu(*x)";
   row.errors = {error("a weight of another length",
                       [] {
                         return prelu(ones({2, 3}), ones({2}));
@@ -162,7 +166,7 @@ Row rrelu_row() {
            sample("(3, 0)", kSigned({3, 0}, 3)), sample("()", kSigned({}, 4))}};
   add_sample(row, "(4, 3), not training", kSigned({4, 3}, 5),
              Function([](const Tensor& x) { return rrelu(x, 0.125, 0.5); }),
-             Number([](double v) { return v > 0 ? v : 0.3125 * v; }));
+             Number([](double v) { return v > 0 ? v : 0.3125 * v; }), "rrelu(x[0], 0.125, 0.5)");
   row.errors = {
       error("bounds in disorder", [] { return rrelu(ones({2}), 0.5, 0.25); },
             {"rrelu: ", "0.5", "0.25", "expected lower <= upper"}),
@@ -173,25 +177,27 @@ Row rrelu_row() {
   return row;
 }
 
-// `of(first, second)` of the halves along dim.
+// `of(first, second)` of the halves along dim; `torch` as a function of x[0] and the dimension.
 Row gated_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t),
-              double (*of)(double, double)) {
-  const auto sample = [f, of](const std::string& what, const Tensor& x, int64_t dim) {
-    return Sample{what + ", dim " + std::to_string(dim),
-                  {x},
-                  unary([f, dim](const Tensor& v) { return f(v, dim); }),
-                  [of, dim](const Tensors& in) -> Tensors {
-                    const Array a(in[0]);
-                    const int d = static_cast<int>(dim < 0 ? dim + a.shape.rank() : dim);
-                    Shape half = a.shape;
-                    const int64_t size = a.shape[d] / 2;
-                    half[d] = size;
-                    return {make_array(half, [&](const Shape& i) {
-                              Shape second = i;
-                              second[d] += size;
-                              return of(a.at(i), a.at(second));
-                            }).tensor()};
-                  }};
+              double (*of)(double, double), const std::string& torch) {
+  const auto sample = [f, of, torch](const std::string& what, const Tensor& x, int64_t dim) {
+    Sample one{what + ", dim " + std::to_string(dim),
+               {x},
+               unary([f, dim](const Tensor& v) { return f(v, dim); }),
+               [of, dim](const Tensors& in) -> Tensors {
+                 const Array a(in[0]);
+                 const int d = static_cast<int>(dim < 0 ? dim + a.shape.rank() : dim);
+                 Shape half = a.shape;
+                 const int64_t size = a.shape[d] / 2;
+                 half[d] = size;
+                 return {make_array(half, [&](const Shape& i) {
+                           Shape second = i;
+                           second[d] += size;
+                           return of(a.at(i), a.at(second));
+                         }).tensor()};
+               }};
+    one.torch = "(" + torch + ")(x[0], " + std::to_string(dim) + ")";
+    return one;
   };
   Row row{name,
           {sample("(2, 3, 4)", kSigned({2, 3, 4}, 1), -1),
@@ -241,22 +247,26 @@ TensorFunction along(int64_t dim, std::function<void(std::vector<double>&, uint6
 
 Row softmin_row() {
   const auto sample = [](const std::string& what, const Tensor& x, int64_t dim) {
-    return Sample{what + ", dim " + std::to_string(dim),
-                  {x},
-                  unary([dim](const Tensor& v) { return softmin(v, dim); }),
-                  along(dim, [](std::vector<double>& line, uint64_t) {
-                    for (double& v : line) v = -v;
-                    softmax_of(line);
-                  })};
+    Sample one{what + ", dim " + std::to_string(dim),
+               {x},
+               unary([dim](const Tensor& v) { return softmin(v, dim); }),
+               along(dim, [](std::vector<double>& line, uint64_t) {
+                 for (double& v : line) v = -v;
+                 softmax_of(line);
+               })};
+    one.torch = "F.softmin(x[0], " + std::to_string(dim) + ")";
+    return one;
   };
   Row row{"softmin",
           {sample("(2, 3, 4)", kSigned({2, 3, 4}, 1), 1),
            sample("(4, 3) strided", strided(kSigned({4, 3}, 2)), 0),
            sample("(3, 0)", kSigned({3, 0}, 3), 0), sample("()", kSigned({}, 4), 0)}};
-  row.errors = {error("a dimension that is not there", [] { return softmin(ones({2}), 1); },
-                      {"softmin: ", "1"}),
-                error("an undefined tensor", [] { return softmin(Tensor(), 0); },
-                      {"softmin: ", "undefined"})};
+  row.errors = {
+      error("a dimension that is not there", [] { return softmin(ones({2}), 1); },
+            {"softmin: ", "1"}),
+      error("an undefined tensor", [] { return softmin(Tensor(), 0); }, {"softmin: ", "undefined"}),
+      error("whole numbers", [] { return softmin(arange(3), 0); },
+            {"softmin: ", "i64", "expected a floating dtype"})};
   row.large = [=] { return sample("(257, 1031)", kSigned({257, 1031}, 5), 1); };
   row.ulps = 8;
   return row;
@@ -316,16 +326,19 @@ void add_activations(std::vector<Row>& rows) {
   for (const Parametric& one : kParametric) {
     Row row = unary_row(one.name, one.by_default, one.default_reference, one.domain);
     add_sample(row, std::string("(4, 3), ") + one.parameters, one.domain({4, 3}, 6), one.f,
-               one.reference);
+               one.reference, row.name + "(x[0], " + one.torch + ")");
+    if (row.name == "threshold") row.torch = "threshold(x[0], 0.25, -1.5)";
     add_errors(row);
     rows.push_back(std::move(row));
   }
   rows.push_back(gelu_row());
   rows.push_back(prelu_row());
   rows.push_back(rrelu_row());
-  rows.push_back(gated_row("glu", &glu, [](double a, double b) { return a * sigmoid_of(b); }));
-  rows.push_back(
-      gated_row("swiglu", &swiglu, [](double a, double b) { return a * sigmoid_of(a) * b; }));
+  rows.push_back(gated_row(
+      "glu", &glu, [](double a, double b) { return a * sigmoid_of(b); }, "F.glu"));
+  rows.push_back(gated_row(
+      "swiglu", &swiglu, [](double a, double b) { return a * sigmoid_of(a) * b; },
+      "lambda v, d: F.silu(v.chunk(2, d)[0]) * v.chunk(2, d)[1]"));
   rows.push_back(softmin_row());
   rows.push_back(gumbel_softmax_row());
 }

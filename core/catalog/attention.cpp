@@ -1,4 +1,6 @@
 // The row of attention.
+#include <adjoint/core/attention.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>

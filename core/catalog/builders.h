@@ -2,7 +2,7 @@
 #pragma once
 
 #include <adjoint/core/op_catalog.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/shape.h>
 
 #include <string>
@@ -110,6 +110,15 @@ template <class F>
 ErrorCase error(std::string name, F call, std::vector<std::string> says) {
   return {std::move(name), [call] { static_cast<void>(call()); }, std::move(says)};
 }
+
+// Backward from a sample's first result: with a gradient of another shape; with none, where there
+// are several elements; where the operator has no derivative.
+ErrorCase wrong_gradient(const std::string& name, const Sample& sample);
+ErrorCase missing_gradient(const std::string& name, const Sample& sample);
+ErrorCase no_derivative(const Sample& sample);
+
+// A shape as Python's tuple: "(2, 3)", "(4,)".
+std::string tuple(const Shape& shape);
 
 // --- the families ---
 

@@ -1,6 +1,8 @@
 #include <adjoint/core/error.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/op_catalog.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
 
 #include <algorithm>
 #include <cmath>
@@ -93,6 +95,52 @@ void log_softmax_of(std::vector<double>& row) {
   double total = 0;
   for (const double v : row) total += std::exp(v);
   for (double& v : row) v -= std::log(total);
+}
+
+namespace {
+
+// Backward from the first result of a sample, with a gradient of the shape that `shape` makes of
+// its own, or with none.
+std::function<void()> backward_from(const Sample& sample, std::function<Shape(Shape)> shape) {
+  return [=] {
+    Tensors inputs;
+    for (const Tensor& x : sample.inputs) {
+      const bool real = is_floating_point(x.dtype());
+      inputs.push_back(real ? x.detach().requires_grad_() : x);
+    }
+    const Tensor y = sample.run(inputs)[0];
+    y.backward({.gradient = shape ? ones(shape(y.shape()), y.dtype()) : Tensor()});
+  };
+}
+
+}  // namespace
+
+ErrorCase wrong_gradient(const std::string& name, const Sample& sample) {
+  return {"a gradient of another shape",
+          backward_from(sample,
+                        [](Shape shape) {
+                          shape.push_back(2);
+                          return shape;
+                        }),
+          {"backward: ", "'" + name + "'", "2)", "expected"}};
+}
+
+ErrorCase missing_gradient(const std::string& name, const Sample& sample) {
+  return {"no gradient of several elements",
+          backward_from(sample, {}),
+          {"backward: ", "'" + name + "'", "expected one element"}};
+}
+
+ErrorCase no_derivative(const Sample& sample) {
+  return {"backward where there is no derivative",
+          backward_from(sample, [](const Shape& shape) { return shape; }),
+          {"backward: ", "does not require grad"}};
+}
+
+std::string tuple(const Shape& shape) {
+  std::string text = "(";
+  for (const int64_t size : shape) text += std::to_string(size) + ", ";
+  return text + ")";
 }
 
 std::vector<Row> rows() {

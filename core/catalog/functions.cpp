@@ -1,5 +1,6 @@
 // Rows of functions of one tensor.
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/pointwise.h>
 
 #include <cmath>
 #include <limits>
@@ -79,10 +80,10 @@ Row round_row() {
                       Number(&half_even), kNearWhole);
   add_sample(row, "(4, 3), one decimal", kNearWhole({4, 3}, 6) * 0.1,
              Function([](const Tensor& x) { return round(x, 1); }),
-             Number([](double v) { return half_even(v * 10) / 10; }));
+             Number([](double v) { return half_even(v * 10) / 10; }), "round(x[0], decimals=1)");
   add_sample(row, "(4, 3), tens", kNearWhole({4, 3}, 7) * 10.0,
              Function([](const Tensor& x) { return round(x, -1); }),
-             Number([](double v) { return half_even(v / 10) * 10; }));
+             Number([](double v) { return half_even(v / 10) * 10; }), "round(x[0], decimals=-1)");
   row.errors.push_back(error("decimals of whole numbers",
                              [] { return round(ones({2}, DType::i64), 1); },
                              {"round: ", "i64", "decimals 1", "expected a floating dtype"}));
@@ -105,6 +106,7 @@ Row nan_to_num_row() {
     return run(in);
   };
   special.differentiable = false;
+  special.torch = "nan_to_num(x[0], 0.5, 2.0, -3.0)";
   row.samples.push_back(std::move(special));
   return row;
 }
@@ -115,12 +117,13 @@ double clamped(double v) { return std::fmin(std::fmax(v, -0.55), 1.05); }
 Row clamp_row() {
   Row row = unary_row("clamp", Function([](const Tensor& x) { return clamp(x, -0.55, 1.05); }),
                       Number(&clamped), kSigned);
+  row.torch = "clamp(x[0], -0.55, 1.05)";
   add_sample(row, "(4, 3), from -0.55", kSigned({4, 3}, 6),
              Function([](const Tensor& x) { return clamp(x, -0.55); }),
-             Number([](double v) { return std::fmax(v, -0.55); }));
+             Number([](double v) { return std::fmax(v, -0.55); }), "clamp(x[0], -0.55)");
   add_sample(row, "(4, 3), to 1.05", kSigned({4, 3}, 7),
              Function([](const Tensor& x) { return clamp(x, std::nullopt, 1.05); }),
-             Number([](double v) { return std::fmin(v, 1.05); }));
+             Number([](double v) { return std::fmin(v, 1.05); }), "clamp(x[0], max=1.05)");
   const TensorFunction tensors = [](const Tensors& in) -> Tensors {
     return {clamp(in[0], in[1], in[2])};
   };
@@ -136,6 +139,7 @@ Row clamp_row() {
        {kSigned({2, 3, 4}, 8), spread({3, 1}, -1.05, -0.45, 9), spread({4}, -0.61, 1.13, 10)},
        tensors,
        reference});
+  row.samples.back().torch = "clamp(*x)";
   row.errors.push_back(error("no bound", [] { return clamp(ones({2}), std::nullopt); },
                              {"clamp: ", "neither min nor max", "expected one"}));
   row.errors.push_back(error("bounds that do not broadcast",
@@ -158,10 +162,12 @@ Row one_bound_row(const char* name, Tensor (*numbers)(const Tensor&, Scalar),
                              {"(2, 3)", "(2, 4)"}));
   row.errors.push_back(error("an undefined tensor", [numbers] { return numbers(Tensor(), 1.0); },
                              {"clamp: ", "undefined"}));
+  row.errors.push_back(wrong_gradient(row.name, row.samples.front()));
   row.samples.push_back({"(2, 3) and 0.55",
                          {kSigned({2, 3}, 9)},
                          unary([numbers](const Tensor& x) { return numbers(x, 0.55); }),
                          map_reference([reference](double v) { return reference(v, 0.55); })});
+  row.samples.back().torch = std::string(name) + "(x[0], 0.55)";
   return row;
 }
 

@@ -1,6 +1,9 @@
 // Rows of functions that write into a tensor: differentiated through a copy that they write into.
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 
 #include "core/catalog/builders.h"
 

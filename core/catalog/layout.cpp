@@ -1,4 +1,6 @@
 // Rows of operators that change dtype, layout or shape, and of those that join and split.
+#include <adjoint/core/layout.h>
+
 #include <algorithm>
 #include <cmath>
 

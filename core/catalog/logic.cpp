@@ -1,4 +1,6 @@
 // Rows of predicates, logic and bits.
+#include <adjoint/core/pointwise.h>
+
 #include <cmath>
 #include <limits>
 
@@ -30,8 +32,10 @@ Row predicate_row(const std::string& name, Function f, bool (*holds)(double)) {
            {"()", {special({}, 4)}, run, expected},
            {"(5), i64", {indices({5}, 2, 5)}, run, expected},
            {"(5), bool", {mask({5}, 6)}, run, expected}}};
+  row.torch = name + "(*x)";
   row.errors = {
-      error("an undefined tensor", [f] { return f(Tensor()); }, {name + ": ", "undefined"})};
+      error("an undefined tensor", [f] { return f(Tensor()); }, {name + ": ", "undefined"}),
+      no_derivative(row.samples.front())};
   row.large = [=] { return Sample{"(257, 1031)", {special({257, 1031}, 7)}, run, expected}; };
   row.differentiable = false;
   return row;
@@ -46,7 +50,9 @@ ErrorCase cannot_take(const std::string& name, F f) {
 std::vector<ErrorCase> pair_errors(const std::string& name, Pair f) {
   return {cannot_broadcast(name, f),
           error("an undefined operand", [f] { return f(zeros({2}, DType::i64), Tensor()); },
-                {name + ": ", "undefined"})};
+                {name + ": ", "undefined"}),
+          error("an undefined first operand", [f] { return f(Tensor(), zeros({2}, DType::i64)); },
+                {name + ": ", "input 0", "undefined"})};
 }
 
 Row logic_row(const std::string& name, Pair f, bool (*holds)(double, double)) {
@@ -57,6 +63,7 @@ Row logic_row(const std::string& name, Pair f, bool (*holds)(double, double)) {
        {"(3, 4) strided", {strided(special({3, 4}, 3)), strided(mask({3, 4}, 4))}, run, expected},
        {"(0, 3), (3)", {special({0, 3}, 5), indices({3}, 2, 6)}, run, expected},
        {"(), ()", {mask({}, 7), mask({}, 8)}, run, expected}}};
+  row.torch = name + "(*x)";
   row.errors = pair_errors(name, f);
   row.large = [=] {
     return Sample{"(257, 1031), (1031)", {mask({257, 1031}, 9), mask({1031}, 10)}, run, expected};
@@ -81,6 +88,7 @@ Row bits_row(const std::string& name, Pair f, double (*reference)(double, double
        {"(3, 4) strided", {strided(whole({3, 4}, 3)), strided(right({3, 4}, 4))}, run, expected},
        {"(0, 3), (3)", {whole({0, 3}, 5), right({3}, 6)}, run, expected},
        {"(), (2)", {whole({}, 7), right({2}, 8)}, run, expected}}};
+  row.torch = name + "(*x)";
   row.errors = pair_errors(name, f);
   row.errors.front() = error("shapes that do not broadcast",
                              [f] {
@@ -108,6 +116,7 @@ Row bitwise_row(const std::string& name, Pair f, Tensor (*with_number)(const Ten
        {whole({5}, 13)},
        unary([with_number](const Tensor& x) { return with_number(x, 6); }),
        map_reference([reference](double v) { return reference(v, 6); }, DType::i64)});
+  row.samples.back().torch = name + "(x[0], 6)";
   return row;
 }
 
@@ -125,10 +134,12 @@ Row bitwise_not_row() {
             {mask({5}, 4)},
             run,
             map_reference([](double v) { return v == 0; }, DType::boolean)}}};
+  row.torch = "bitwise_not(*x)";
   row.errors = {error("an undefined tensor", [] { return bitwise_not(Tensor()); },
                       {"bitwise_not: ", "undefined"}),
                 error("numbers that are no integers", [] { return bitwise_not(ones({2})); },
-                      {"bitwise_not: ", "f32", "expected i64"})};
+                      {"bitwise_not: ", "f32", "expected i64"}),
+                no_derivative(row.samples.front())};
   row.large = [=] { return Sample{"(257, 1031)", {whole({257, 1031}, 5)}, run, expected}; };
   row.differentiable = false;
   return row;
@@ -142,6 +153,7 @@ Row shift_row(const std::string& name, Pair f, Tensor (*with_number)(const Tenso
        {whole({5}, 13)},
        unary([with_number](const Tensor& x) { return with_number(x, 3); }),
        map_reference([reference](double v) { return reference(v, 3); }, DType::i64)});
+  row.samples.back().torch = name + "(x[0], 3)";
   return row;
 }
 

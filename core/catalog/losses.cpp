@@ -1,4 +1,6 @@
 // Rows of the losses.
+#include <adjoint/core/losses.h>
+
 #include <cmath>
 
 #include "core/catalog/builders.h"

@@ -1,4 +1,11 @@
 // Rows of the operators of networks: softmax, normalisation, dropout, embedding.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/embedding.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/reductions.h>
+
 #include <cmath>
 #include <optional>
 
@@ -43,11 +50,13 @@ Row softmax_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t),
                 Tensor (*definition)(const Tensor&, int64_t),
                 void (*reference)(std::vector<double>&)) {
   const auto sample = [=](const std::string& what, const Tensor& x, int64_t dim) {
-    return Sample{what + ", " + std::to_string(dim),
-                  {x},
-                  unary([=](const Tensor& v) { return f(v, dim); }),
-                  along(dim, reference),
-                  unary([=](const Tensor& v) { return definition(v, dim); })};
+    Sample one{what + ", " + std::to_string(dim),
+               {x},
+               unary([=](const Tensor& v) { return f(v, dim); }),
+               along(dim, reference),
+               unary([=](const Tensor& v) { return definition(v, dim); })};
+    one.torch = name + "(x[0], " + std::to_string(dim) + ")";
+    return one;
   };
   Row row{name,
           {sample("(2, 3, 4)", input({2, 3, 4}, 1), 1), sample("(3, 5)", input({3, 5}, 2), -1),
@@ -56,7 +65,8 @@ Row softmax_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t),
   row.errors = {
       error("integers", [f] { return f(arange(3), 0); },
             {name + ": ", "i64", "expected a floating dtype"}),
-      error("a dimension that is not there", [f] { return f(ones({2}), 1); }, {name + ": ", "1"})};
+      error("a dimension that is not there", [f] { return f(ones({2}), 1); }, {name + ": ", "1"}),
+      wrong_gradient(row.name, row.samples.front())};
   row.large = [=] { return sample("(1031, 257)", input({1031, 257}, 6), -1); };
   row.ulps = 8;
   row.scale = 0.1;
@@ -109,7 +119,10 @@ Sample layer_norm_sample(const std::string& name, const Tensors& inputs, const S
   const auto reference = [=](const Tensors& in) -> Tensors {
     return {norm_reference(Array(in[0]), from(in, 1), {normalized, eps})};
   };
-  return {name, inputs, with(layer_norm), reference, with(composed::layer_norm)};
+  Sample sample{name, inputs, with(layer_norm), reference, with(composed::layer_norm)};
+  sample.torch =
+      "layer_norm(x[0], " + tuple(normalized) + ", *x[1:], eps=" + std::to_string(eps) + ")";
+  return sample;
 }
 
 // inputs: x, residual, weight, bias, as many as there are.
@@ -139,7 +152,10 @@ Sample rms_norm_sample(const std::string& name, const Tensors& inputs, const Sha
   const auto reference = [=](const Tensors& in) -> Tensors {
     return {norm_reference(Array(in[0]), from(in, 1), {normalized, eps.value_or(0), false})};
   };
-  return {name, inputs, with(rms_norm), reference, with(composed::rms_norm)};
+  Sample sample{name, inputs, with(rms_norm), reference, with(composed::rms_norm)};
+  sample.torch = "rms_norm(x[0], " + tuple(normalized) +
+                 ", *x[1:], eps=" + (eps ? std::to_string(*eps) : "None") + ")";
+  return sample;
 }
 
 Row layer_norm_row() {
@@ -267,7 +283,8 @@ Row dropout_row() {
            dropout_sample("(), p 0.1", input({}, 5), 0.1)}};
   row.errors = {error("a probability above 1", [] { return dropout(ones({2}), 1.5); },
                       {"dropout: ", "1.5", "[0, 1]"}),
-                error("integers", [] { return dropout(arange(3), 0.5); }, {"dropout: ", "i64"})};
+                error("integers", [] { return dropout(arange(3), 0.5); }, {"dropout: ", "i64"}),
+                wrong_gradient(row.name, row.samples.front())};
   row.large = [=] { return dropout_sample("(257, 1031), p 0.2", input({257, 1031}, 6), 0.2); };
   return row;
 }
@@ -318,6 +335,7 @@ Row embedding_row() {
                       {"embedding: ", "f32", "i64"}),
                 error("a weight that is no matrix", [] { return embedding(arange(2), ones({3})); },
                       {"embedding: ", "(3,)"})};
+  row.torch = "F.embedding(*x)";
   row.large = [=] {
     return embedding_sample("(4096) of (97, 128)", indices({4096}, 97, 5), input({97, 128}, 6));
   };

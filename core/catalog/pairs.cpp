@@ -1,4 +1,6 @@
 // Rows of functions of two and three tensors beside arithmetic.
+#include <adjoint/core/pointwise.h>
+
 #include <cmath>
 
 #include "core/catalog/pointwise_rows.h"
@@ -49,6 +51,8 @@ void add_with_number(Row& row, const Pair& of, const Domain& domain, F f, double
        {domain({2, 3}, 9)},
        unary(f),
        map_reference([g = of.reference, number](double v) { return g(v, number); })});
+  row.samples.back().torch =
+      row.name + "(x[0], torch.tensor(" + std::to_string(number) + ", dtype=x[0].dtype))";
 }
 
 TensorFunction three(double (*f)(double, double, double)) {
@@ -83,7 +87,9 @@ Row three_row(const std::string& name, Tensor (*f)(const Tensor&, const Tensor&,
                       },
                       {name + ": ", "(2, 3)", "(2, 4)"}),
                 error("an undefined tensor", [f] { return f(zeros({2}), Tensor(), zeros({2})); },
-                      {name + ": ", "undefined"})};
+                      {name + ": ", "undefined"}),
+                wrong_gradient(row.name, row.samples.front())};
+  row.torch = name + "(*x)";
   row.large = [=] {
     return Sample{"(257, 1031), (1031), ()",
                   {kSigned({257, 1031}, 7), kSigned({1031}, 8), last({}, 9)},
@@ -103,10 +109,12 @@ Row lerp_row() {
                          {kSigned({2, 3}, 11), kSigned({3}, 12)},
                          binary([](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.25); }),
                          zip_reference([](double a, double b) { return a + 0.25 * (b - a); })});
+  row.samples.back().torch = "lerp(*x, 0.25)";
   row.samples.push_back({"(2, 3), (3), 0.75",
                          {kSigned({2, 3}, 13), kSigned({3}, 14)},
                          binary([](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.75); }),
                          zip_reference([](double a, double b) { return a + 0.75 * (b - a); })});
+  row.samples.back().torch = "lerp(*x, 0.75)";
   row.errors.push_back(error("whole numbers",
                              [] {
                                const Tensor x = ones({2}, DType::i64);
@@ -132,6 +140,7 @@ void add_pairs(std::vector<Row>& rows) {
           row, one, kDividend, [](const Tensor& x) { return remainder(x, -1.0); }, -1.0);
     } else if (row.name == "floor_divide") {
       row.differentiable = false;
+      row.errors.back() = no_derivative(row.samples.front());
       add_with_number(
           row, one, kDividend, [](const Tensor& x) { return floor_divide(x, -1.0); }, -1.0);
     } else if (row.name == "copysign") {
@@ -144,6 +153,7 @@ void add_pairs(std::vector<Row>& rows) {
                              {kPositive({2, 3}, 10)},
                              unary([](const Tensor& x) { return xlogy(1.5, x); }),
                              map_reference([](double v) { return 1.5 * std::log(v); })});
+      row.samples.back().torch = "xlogy(1.5, x[0])";
     } else if (row.name == "logaddexp" || row.name == "logaddexp2") {
       // The logarithm of what is near 1.
       row.scale = 1;
@@ -157,10 +167,12 @@ void add_pairs(std::vector<Row>& rows) {
       "addcmul",
       [](const Tensor& x, const Tensor& a, const Tensor& b) { return addcmul(x, a, b, -0.5); },
       [](double x, double a, double b) { return x - 0.5 * a * b; }, kSigned));
+  rows.back().torch = "addcmul(*x, value=-0.5)";
   rows.push_back(three_row(
       "addcdiv",
       [](const Tensor& x, const Tensor& a, const Tensor& b) { return addcdiv(x, a, b, -0.5); },
       [](double x, double a, double b) { return x - 0.5 * a / b; }, kSigned));
+  rows.back().torch = "addcdiv(*x, value=-0.5)";
   rows.back().scale = 10;  // a / b, to 9
 }
 

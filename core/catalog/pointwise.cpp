@@ -1,4 +1,7 @@
 // Rows of arithmetic and comparisons.
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,28 +20,28 @@ void add_arithmetic(std::vector<Row>& rows) {
       "add", [](const Tensor& a, const Tensor& b) { return add(a, b); }, plus, kSigned, kSigned);
   add_row.samples.push_back(scalar_sample(
       "(2, 3) + 1.5", kSigned, [](const Tensor& x) { return add(x, 1.5); },
-      map_reference([](double v) { return v + 1.5; })));
+      map_reference([](double v) { return v + 1.5; }), "x[0] + 1.5"));
   rows.push_back(std::move(add_row));
 
   Row sub_row = binary_row(
       "sub", [](const Tensor& a, const Tensor& b) { return sub(a, b); }, minus, kSigned, kSigned);
   sub_row.samples.push_back(scalar_sample(
       "(2, 3) - 2", kSigned, [](const Tensor& x) { return sub(x, 2); },
-      map_reference([](double v) { return v - 2; })));
+      map_reference([](double v) { return v - 2; }), "x[0] - 2"));
   rows.push_back(std::move(sub_row));
 
   Row mul_row = binary_row(
       "mul", [](const Tensor& a, const Tensor& b) { return mul(a, b); }, times, kSigned, kSigned);
   mul_row.samples.push_back(scalar_sample(
       "(2, 3) * -0.5", kSigned, [](const Tensor& x) { return mul(x, -0.5); },
-      map_reference([](double v) { return v * -0.5; })));
+      map_reference([](double v) { return v * -0.5; }), "x[0] * -0.5"));
   rows.push_back(std::move(mul_row));
 
   Row div_row = binary_row(
       "div", [](const Tensor& a, const Tensor& b) { return div(a, b); }, over, kSigned, kSigned);
   div_row.samples.push_back(scalar_sample(
       "(2, 3) / 3", kSigned, [](const Tensor& x) { return div(x, 3); },
-      map_reference([](double v) { return v / 3; })));
+      map_reference([](double v) { return v / 3; }), "x[0] / 3"));
   rows.push_back(std::move(div_row));
 
   // The error of a power grows with its logarithm, here at most 2.
@@ -47,11 +50,11 @@ void add_arithmetic(std::vector<Row>& rows) {
   for (const double p : {3.0, 2.0, 1.0, 0.0, -1.5, 0.5}) {
     pow_row.samples.push_back(scalar_sample(
         "(2, 3) ^ " + std::to_string(p), kPositive, [p](const Tensor& x) { return pow(x, p); },
-        map_reference([p](double v) { return std::pow(v, p); })));
+        map_reference([p](double v) { return std::pow(v, p); }), "x[0] ** " + std::to_string(p)));
   }
   pow_row.samples.push_back(scalar_sample(
       "(2, 3) of both signs ^ 3", kSigned, [](const Tensor& x) { return pow(x, 3); },
-      map_reference([](double v) { return v * v * v; })));
+      map_reference([](double v) { return v * v * v; }), "x[0] ** 3"));
   pow_row.ulps = 8;
   rows.push_back(std::move(pow_row));
 
@@ -64,9 +67,11 @@ void add_arithmetic(std::vector<Row>& rows) {
   rows.push_back(unary_row(
       "rsub", [](const Tensor& x) { return rsub(x, 1.25); }, [](double v) { return 1.25 - v; },
       kSigned));
+  rows.back().torch = "1.25 - x[0]";
   rows.push_back(unary_row(
       "rdiv", [](const Tensor& x) { return rdiv(x, 1.25); }, [](double v) { return 1.25 / v; },
       kSigned));
+  rows.back().torch = "1.25 / x[0]";
 }
 
 void add_comparisons(std::vector<Row>& rows) {
@@ -85,7 +90,10 @@ void add_comparisons(std::vector<Row>& rows) {
               {a},
               unary([with_number](const Tensor& x) { return with_number(x, 1); }),
               map_reference([holds](double v) { return holds(v, 1); }, DType::boolean)}}};
-    row.errors = {cannot_broadcast(name, f), undefined_operand(f)};
+    row.torch = name + "(*x)";
+    row.samples.back().torch = name + "(x[0], 1)";
+    row.errors = {cannot_broadcast(name, f), undefined_operand(f),
+                  no_derivative(row.samples.front())};
     row.large = [=] {
       return Sample{
           "(257, 1031), (1031)",

@@ -50,10 +50,13 @@ std::vector<Sample> pair_samples(F f, const TensorFunction& reference, const Dom
   };
 }
 
+// Of one tensor and a number; `torch` as in Sample.
 template <class F>
 Sample scalar_sample(const std::string& name, const Domain& domain, F f,
-                     const TensorFunction& reference) {
-  return {name, {domain({2, 3}, 9)}, unary(f), reference};
+                     const TensorFunction& reference, const std::string& torch) {
+  Sample sample{name, {domain({2, 3}, 9)}, unary(f), reference};
+  sample.torch = torch;
+  return sample;
 }
 
 template <class F>
@@ -79,7 +82,9 @@ ErrorCase undefined_operand(F f) {
 template <class F, class R>
 Row binary_row(const std::string& name, F f, R reference, const Domain& a, const Domain& b) {
   Row row{name, pair_samples(f, zip_reference(reference), a, b)};
-  row.errors = {cannot_broadcast(name, f), undefined_operand(f)};
+  row.torch = name + "(*x)";
+  row.errors = {cannot_broadcast(name, f), undefined_operand(f),
+                wrong_gradient(row.name, row.samples.front())};
   row.large = [=] { return large_pair(f, zip_reference(reference), a, b); };
   return row;
 }
@@ -93,8 +98,11 @@ Row unary_row(const std::string& name, F f, R reference, const Domain& domain, d
            {"(4, 3) strided", {strided(domain({4, 3}, 2))}, run, expected},
            {"(3, 0)", {domain({3, 0}, 3)}, run, expected},
            {"()", {domain({}, 4)}, run, expected}}};
+  row.torch = name + "(*x)";
   row.errors = {
-      error("an undefined tensor", [f] { return f(Tensor()); }, {name + ": ", "undefined"})};
+      error("an undefined tensor", [f] { return f(Tensor()); }, {name + ": ", "undefined"}),
+      wrong_gradient(row.name, row.samples.front()),
+      missing_gradient(row.name, row.samples.front())};
   row.large = [=] { return Sample{"(257, 1031)", {domain({257, 1031}, 5)}, run, expected}; };
   row.ulps = ulps;
   return row;
@@ -103,10 +111,12 @@ Row unary_row(const std::string& name, F f, R reference, const Domain& domain, d
 // Numbers between whole ones, at least `low` above one and `high` at most: clear of jumps.
 Tensor between_whole(const Shape& shape, double low, double high, uint64_t seed);
 
-// Adds a sample of one input to a row.
+// Adds a sample of one input to a row; `torch` as in Sample.
 template <class F, class R>
-void add_sample(Row& row, const std::string& name, const Tensor& x, F f, R reference) {
+void add_sample(Row& row, const std::string& name, const Tensor& x, F f, R reference,
+                const std::string& torch) {
   row.samples.push_back({name, {x}, unary(f), map_reference(reference)});
+  row.samples.back().torch = torch;
 }
 
 }  // namespace adjoint::catalog

@@ -1,4 +1,7 @@
 // Rows of matrix products.
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+
 #include <cmath>
 #include <numbers>
 #include <sstream>

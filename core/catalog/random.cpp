@@ -1,4 +1,6 @@
 // Rows of random tensors: what Philox gives, worked out from its words.
+#include <adjoint/core/random_tensors.h>
+
 #include <cmath>
 
 #include "core/catalog/builders.h"

@@ -1,4 +1,6 @@
 // Rows of reductions.
+#include <adjoint/core/reductions.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -1,4 +1,8 @@
 // Rows of selection.
+#include <adjoint/core/indexing.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+
 #include <string>
 
 #include "core/catalog/pointwise_rows.h"

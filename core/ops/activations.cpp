@@ -1,4 +1,10 @@
 // Activations: functions of one tensor, those with weights, gated ones.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
+
 #include <algorithm>
 #include <cmath>
 

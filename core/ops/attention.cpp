@@ -1,6 +1,12 @@
 // Attention.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
+#include <adjoint/core/dropout.h>
 #include <adjoint/core/functional.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,7 @@
 // Copies and casts, and what gradients are added with.
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+
 #include "core/autograd/gradient_ops.h"
 #include "core/ops/pointwise.h"
 

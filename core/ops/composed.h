@@ -2,7 +2,12 @@
 // catalogue compares them with, and what is differentiated when a gradient is recorded.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
 
 namespace adjoint::composed {
 

@@ -1,4 +1,7 @@
 // Arithmetic, comparisons, selection.
+#include <adjoint/core/indexing.h>
+#include <adjoint/core/pointwise.h>
+
 #include "core/ops/pointwise.h"
 
 namespace adjoint {

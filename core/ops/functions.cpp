@@ -1,5 +1,7 @@
 // Functions of one tensor that are rarely hot: by the C library in f64, number by number, with
 // derivatives in tensors.
+#include <adjoint/core/pointwise.h>
+
 #include <cmath>
 
 #include "core/ops/unary.h"

@@ -1,5 +1,8 @@
 // Rows by index, and triangles.
-#include <adjoint/core/ops.h>
+#include <adjoint/core/embedding.h>
+#include <adjoint/core/indexing.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 
 #include <algorithm>
 

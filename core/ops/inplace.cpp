@@ -1,7 +1,9 @@
 // Functions that write into a tensor.
 #include <adjoint/core/inplace.h>
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 
 #include <cstring>
 

@@ -1,5 +1,6 @@
 // Tensors joined, and taken apart again.
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 
 #include <algorithm>
 

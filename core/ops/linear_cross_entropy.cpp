@@ -13,6 +13,8 @@
 //   one has taken the buffers, so the logits are made again.
 #include <adjoint/core/functional.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/precision.h>
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // Predicates of numbers, logic, and bits. Nothing here has a gradient.
+#include <adjoint/core/pointwise.h>
+
 #include <cmath>
 #include <limits>
 

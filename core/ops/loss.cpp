@@ -1,6 +1,10 @@
 // Losses.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/functional.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <limits>
 

@@ -1,7 +1,8 @@
 // What the losses of rows of classes have in common.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/pointwise.h>
 
 #include "core/autograd/op.h"
 

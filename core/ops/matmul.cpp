@@ -1,8 +1,12 @@
 // Matrix products.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/functional.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/precision.h>
+#include <adjoint/core/reductions.h>
 
 #include <tuple>
 

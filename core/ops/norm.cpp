@@ -1,6 +1,9 @@
 // Normalisations.
 #include <adjoint/core/functional.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"

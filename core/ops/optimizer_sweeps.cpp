@@ -1,7 +1,8 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/optimizer_sweeps.h>
+#include <adjoint/core/pointwise.h>
 
 #include <cmath>
 #include <initializer_list>

@@ -1,5 +1,8 @@
 // Functions of two tensors beside arithmetic, and of three: by the C library in f64, number by
 // number, or in terms of arithmetic.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/pointwise.h>
+
 #include <cmath>
 
 #include "core/ops/pointwise.h"

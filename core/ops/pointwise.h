@@ -1,7 +1,8 @@
 // What the elementwise operators share: numbers as operands, casts, the operator of one tensor.
 #pragma once
 
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 
 #include <algorithm>
 

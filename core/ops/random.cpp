@@ -1,5 +1,7 @@
 // Random tensors and dropout.
-#include <adjoint/core/ops.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,7 @@
 // Reductions.
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,8 @@
 // Softmax and its logarithm.
-#include <adjoint/core/ops.h>
+#include <adjoint/core/activations.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"

@@ -1,4 +1,8 @@
 // Functions of one tensor that have kernels of their own.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+
 #include "core/ops/unary.h"
 
 #include <cmath>

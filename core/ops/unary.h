@@ -2,6 +2,8 @@
 // kernels, or by a function of one number.
 #pragma once
 
+#include <adjoint/core/activations.h>
+
 #include <array>
 #include <utility>
 

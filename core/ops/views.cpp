@@ -1,6 +1,8 @@
 // Operators that show the same elements with another layout.
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 // Products on tiles: with emulated ones on every machine, with AMX's own instructions where they
 // run, and where they do not, with those instructions trapped.
+#include <adjoint/core/linalg.h>
+
 #include <gtest/gtest.h>
 #if defined(__x86_64__)
 #include <cpuid.h>

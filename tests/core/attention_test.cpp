@@ -1,5 +1,8 @@
+#include <adjoint/core/attention.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/memory.h>
+#include <adjoint/core/pointwise.h>
 
 #include <cmath>
 #include <string>

@@ -1,8 +1,16 @@
 // Automatic mixed precision: which dtype each operator computes in, and what backward makes of it.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/attention.h>
 #include <adjoint/core/autocast.h>
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/memory.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/optimizer_sweeps.h>
+#include <adjoint/core/reductions.h>
 
 #include <cstring>
 #include <thread>

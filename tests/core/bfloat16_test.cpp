@@ -1,7 +1,15 @@
 // Tensors of bf16: conversions, dtypes of results, printing.
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/optimizer_sweeps.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 
 #include "core/kernels/kernels.h"
 #include "core/ops/loops.h"

@@ -1,12 +1,18 @@
 // The checks that every row of the catalogue gets. A test is one check of one operator:
 // Catalog/OpCheck.Values/softmax.
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/op_catalog.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
+#include <adjoint/core/safetensors.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "tests/core/numeric.h"
@@ -477,10 +483,56 @@ TEST_P(OpCheck, LargeValues) {
   }
 }
 
+// One sample an operator, with what PyTorch computed for it: tests/interop/operators.py compares
+// all of them where PyTorch is at hand, and wrote these. 1e-7 is its own tolerance for f64.
+TEST_P(OpCheck, AgreesWithPyTorch) {
+  static const std::map<std::string, Tensor> golden =
+      load_safetensors(std::string(ADJOINT_SOURCE_DIR) + "/tests/golden/operators.safetensors");
+  bool has_call = false, compared = false;
+  for (const Sample& sample : row().samples) {
+    has_call = has_call || !row().torch.empty() || !sample.torch.empty();
+    const std::string key = row().name + ": " + sample.name + " ";
+    if (golden.count(key + "out0") == 0) continue;
+    SCOPED_TRACE(sample.name);
+    compared = true;
+    const Tensors x = leaves(sample.inputs), y = sample.run(x);
+    Tensors outputs, directions;
+    for (size_t i = 0; i < y.size(); ++i) {
+      const std::string place = std::to_string(i);
+      expect_near(y[i], golden.at(key + "out" + place), 1e-7, 1);
+      const auto dy = golden.find(key + "dy" + place);
+      if (dy == golden.end()) continue;
+      outputs.push_back(y[i]);
+      directions.push_back(dy->second);
+    }
+    if (outputs.empty()) continue;
+    backward(outputs, directions);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const auto dx = golden.find(key + "d" + std::to_string(i));
+      if (dx == golden.end()) continue;
+      const Tensor own = x[i].grad().defined() ? x[i].grad() : zeros_like(x[i]);
+      expect_near(own, dx->second, 1e-7, 1);
+    }
+  }
+  EXPECT_EQ(compared, has_call) << "the golden file is older than the row: make it anew";
+}
+
+// As the user sees them, whole in golden/errors.tsv, which `operators_tool errors` prints.
 TEST_P(OpCheck, Errors) {
+  static const std::map<std::string, std::string> golden = [] {
+    std::map<std::string, std::string> texts;
+    std::ifstream in(std::string(ADJOINT_SOURCE_DIR) + "/tests/golden/errors.tsv");
+    for (std::string line; std::getline(in, line);) {
+      const size_t end = line.rfind('\t');
+      texts[line.substr(0, end)] = line.substr(end + 1);
+    }
+    return texts;
+  }();
   for (const catalog::ErrorCase& wrong : row().errors) {
     SCOPED_TRACE(wrong.name);
     const std::string text = numeric::message_of<Error>(wrong.call);
+    const auto expected = golden.find(row().name + '\t' + wrong.name);
+    EXPECT_EQ(text, expected == golden.end() ? "(not in the golden file)" : expected->second);
     for (const std::string& part : wrong.says) {
       EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" is not in: " << text;
     }
@@ -493,27 +545,40 @@ INSTANTIATE_TEST_SUITE_P(Catalog, OpCheck, testing::ValuesIn(names()), test_name
 
 // --- completeness ---
 
+std::vector<std::string> lines_of(const std::string& header) {
+  std::ifstream in(std::string(ADJOINT_SOURCE_DIR) + "/core/" + header);
+  EXPECT_TRUE(in.good()) << header << " could not be read";
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
 // The functions that a header declares: a result and a name at the start of a line. Overloads that
 // are written inline only forward to those.
 std::set<std::string> declared(const std::string& header) {
-  std::ifstream in(std::string(ADJOINT_SOURCE_DIR) + "/core/" + header);
-  EXPECT_TRUE(in.good()) << header << " could not be read";
+  const std::regex function("^(?!inline |template|const char)[A-Za-z][\\w:<>, ]* (\\w+)\\(.*");
   std::set<std::string> found;
-  for (std::string line; std::getline(in, line);) {
-    for (const std::string result : {"Tensor ", "std::vector<Tensor> ", "ValuesAndIndices ",
-                                     "SumAndNormalized ", "bool ", "void "}) {
-      const size_t bracket = line.find('(');
-      if (line.starts_with(result) && bracket != std::string::npos) {
-        found.insert(line.substr(result.size(), bracket - result.size()));
-      }
-    }
+  std::smatch match;
+  for (const std::string& line : lines_of(header)) {
+    if (std::regex_match(line, match, function)) found.insert(match[1]);
+  }
+  return found;
+}
+
+// Those of all the headers that ops.h gathers.
+std::set<std::string> declared_operators() {
+  const std::regex include("#include <adjoint/core/(\\w+\\.h)>");
+  std::set<std::string> found;
+  std::smatch match;
+  for (const std::string& line : lines_of("ops.h")) {
+    if (std::regex_match(line, match, include)) found.merge(declared(match[1]));
   }
   return found;
 }
 
 TEST(Catalog, EveryOperatorHasARow) {
-  const std::set<std::string> operators = declared("ops.h"), in_place = declared("inplace.h");
-  EXPECT_GT(operators.size(), 60u);
+  const std::set<std::string> operators = declared_operators(), in_place = declared("inplace.h");
+  EXPECT_GT(operators.size(), 120u);
   EXPECT_GT(in_place.size(), 5u);
   std::set<std::string> known = operators;
   known.insert(in_place.begin(), in_place.end());

@@ -1,7 +1,10 @@
 // Results that take the place of a temporary, and gradients that take the place of the one that
 // they are made of: done where nobody can notice, never elsewhere. See Note [Donation].
+#include <adjoint/core/activations.h>
 #include <adjoint/core/autograd.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,7 +1,12 @@
 // Tensors of f16, i32 and u8: conversions, dtypes of results, arithmetic that wraps around.
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
 #include <adjoint/core/optimizer_sweeps.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/reductions.h>
 
 #include "core/kernels/kernels.h"
 #include "core/ops/loops.h"

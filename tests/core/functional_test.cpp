@@ -1,7 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/functional.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <gtest/gtest.h>
 
 namespace adjoint {

@@ -1,4 +1,6 @@
 // The matrix product of every instruction set against a plain loop in long double.
+#include <adjoint/core/linalg.h>
+
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,5 +1,12 @@
 // gradcheck and gradgradcheck: what they let pass, what they catch, and what they say.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/dropout.h>
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/gradcheck.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <set>
 #include <vector>

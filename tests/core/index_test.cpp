@@ -1,7 +1,11 @@
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,9 +1,14 @@
 // Linear under InferenceWeights: what it computes, and the life of the copies.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/inference_weights.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
 #include <adjoint/core/memory.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

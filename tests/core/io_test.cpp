@@ -1,6 +1,7 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/file.h>
 #include <adjoint/core/json.h>
+#include <adjoint/core/layout.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

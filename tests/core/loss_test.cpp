@@ -1,6 +1,10 @@
 #include <adjoint/core/autocast.h>
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/memory.h>
+#include <adjoint/core/random_tensors.h>
 
 #include "core/kernels/kernels.h"
 #include "core/ops/composed.h"

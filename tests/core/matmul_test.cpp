@@ -1,5 +1,9 @@
 // Matrix products against sums written out, for every combination of ranks and layouts.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/inference_weights.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/precision.h>
 
 #include <thread>

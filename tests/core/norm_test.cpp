@@ -1,3 +1,6 @@
+#include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
+
 #include "core/kernels/kernels.h"
 #include "core/ops/composed.h"
 #include "core/tensor/thread_pool.h"

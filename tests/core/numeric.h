@@ -3,8 +3,9 @@
 
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,9 @@
 // Pointwise functions beyond what rows of the catalogue check: whole numbers, values that have no
 // difference quotient, accuracy where formulas cancel.
+#include <adjoint/core/activations.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
+
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/core/tensor.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // Products of few rows, and packed weights, of every instruction set against loops in double.
+#include <adjoint/core/reductions.h>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,9 +1,16 @@
 // Results that are written around the caches (core/simd/stream.h) are those that are not: large
 // tensors against their own pieces, whose results are small enough to be written the ordinary way.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/dropout.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/normalization.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

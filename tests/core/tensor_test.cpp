@@ -1,6 +1,8 @@
 // Tensors: factories, views, printing, errors.
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+#include <adjoint/core/reductions.h>
+
 #include "tests/core/trapped_tiles.h"
 
 #if defined(__linux__) && defined(__x86_64__)

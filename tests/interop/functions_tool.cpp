@@ -2,9 +2,11 @@
 //
 //   functions_tool IN OUT   IN has the tensors x and a, b; OUT gets NAME of every function of x and
 //                           of a and b, and its gradients NAME.d0, NAME.d1 where it has some
+#include <adjoint/core/activations.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/safetensors.h>
 
 #include <cstdio>

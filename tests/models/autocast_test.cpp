@@ -2,7 +2,9 @@
 #include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/optim/optimizer.h>
 #include <gtest/gtest.h>
 

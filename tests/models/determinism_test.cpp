@@ -1,6 +1,7 @@
 // The promise of DESIGN: the same seed gives the same bits, whatever the number of threads.
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/random.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/optim/clip.h>
 #include <adjoint/optim/optimizer.h>
 #include <gtest/gtest.h>

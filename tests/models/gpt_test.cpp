@@ -2,6 +2,9 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/file.h>
 #include <adjoint/core/json.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/gpt.h>

@@ -1,8 +1,8 @@
 // What the tests of models share: a small GPT, and models and optimizers as bytes to compare.
 #pragma once
 
-#include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/module.h>
 #include <adjoint/optim/optimizer.h>

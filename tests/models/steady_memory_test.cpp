@@ -1,9 +1,11 @@
 // A training step in steady state asks the system for no memory. Asserted twice: by the allocator's
 // own figure, and by the system: a child process forbids itself the calls, and dies of the first.
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/memory.h>
-#include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>

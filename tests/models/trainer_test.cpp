@@ -2,6 +2,8 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/file.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/models/generation.h>
 #include <adjoint/models/gpt_task.h>
 #include <adjoint/models/trainer.h>

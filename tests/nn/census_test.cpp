@@ -1,6 +1,6 @@
 // No module forgets a member: each is built inside a census, and its visit reaches every slot.
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>

@@ -6,8 +6,12 @@
 // heaviest tail here, the squares of 1800 normal values, is 6e-10), and the largest of n uniform
 // values is above (1 - 26 / n) of the bound (e^-26 = 5e-12).
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/embedding.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/init.h>

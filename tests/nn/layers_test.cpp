@@ -1,6 +1,12 @@
 // Layers against PyTorch (tests/golden/nn_layers.py): outputs, every gradient, names and shapes.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/losses.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>

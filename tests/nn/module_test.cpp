@@ -1,7 +1,10 @@
 // Modules as values: copies, moves, assignments, ties; the visits that are written once for all.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/embedding.h>

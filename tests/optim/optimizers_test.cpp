@@ -1,8 +1,11 @@
 // Optimizers against PyTorch's trajectories (tests/golden/optimizers.py), state, groups, clipping.
 #include <adjoint/core/error.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/memory.h>
-#include <adjoint/core/ops.h>
 #include <adjoint/core/parallel.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
+#include <adjoint/core/reductions.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/optim/clip.h>
 #include <adjoint/optim/optimizer.h>

@@ -2,7 +2,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/json.h>
 #include <adjoint/core/op_catalog.h>
-#include <adjoint/core/ops.h>
+#include <adjoint/core/pointwise.h>
 
 #include <optional>
 #include <sstream>
