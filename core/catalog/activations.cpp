@@ -266,7 +266,7 @@ Row softmin_row() {
             {"softmin: ", "1"}),
       error("an undefined tensor", [] { return softmin(Tensor(), 0); }, {"softmin: ", "undefined"}),
       error("whole numbers", [] { return softmin(arange(3), 0); },
-            {"softmin: ", "i64", "expected a floating dtype"})};
+            {"softmax: ", "i64", "expected a floating dtype"})};
   row.large = [=] { return sample("(257, 1031)", kSigned({257, 1031}, 5), 1); };
   row.ulps = 8;
   return row;
