@@ -356,7 +356,8 @@ int run(const std::vector<std::string>& arguments) {
   std::string precision = name(float32_matmul_precision());
   std::vector<std::string> names;
   train::OptionTable table("workloads", "Times the workloads of peers/torch_peer.py in adjoint.");
-  table.add("threads", &threads, "N", "threads; 0: all that the process may use", {.least = 0});
+  table.add("threads", &threads, "N", "threads; 0: all that the process may use",
+            {.least = 0, .most = 1024});
   table.add("precision", &precision,
             {name(Precision::highest), name(Precision::high), name(Precision::medium)},
             "of products of f32");

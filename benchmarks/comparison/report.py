@@ -108,12 +108,16 @@ def tables(report):
 def machine(report):
     e = report["environment"]
     pieces = f", in {e['pieces']} pieces put together with --from" if "pieces" in e else ""
+    busy = f"; load average before it {e['load']:.1f}" if "load" in e else ""
+    # The modes are permissions that only AMX makes use of.
+    plain = e["precision"] == "highest" or e["isa"] == "amx"
+    fallback = "" if plain else f", which is `highest` on {e['isa']}"
     return [
         ("CPU", f"{e['cpu']}, {e['processors']} processors; {e['system']}"),
-        ("adjoint", f"{e['commit']}, {e['isa']}, f32 products at `{e['precision']}`"),
+        ("adjoint", f"{e['commit']}, {e['isa']}, f32 products at `{e['precision']}`{fallback}"),
         ("compiler", f"{e['compiler']}, {e['build_type'] or 'no build type'}"),
         ("PyTorch", f"{e['pytorch']} ({e['capability']}), Python {e['python']}; {e['peer_note']}"),
-        ("run", f"{e['threads']} threads, {e['rounds']} rounds, {e['date']}{pieces}"),
+        ("run", f"{e['threads']} threads, {e['rounds']} rounds, {e['date']}{pieces}{busy}"),
         ("command", f"`{e['command']}`"),
     ]
 
@@ -157,7 +161,7 @@ def summary(report):
 def merged(reports):
     """Reports of a run in pieces, as one: each piece had its own groups, all else alike."""
     first = reports[0]
-    own = ("date", "command")
+    own = ("date", "command", "load")
     alike = [{k: v for k, v in r["environment"].items() if k not in own} for r in reports]
     for other in alike:
         other["command"] = other.pop("whole_command")

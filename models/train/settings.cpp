@@ -48,7 +48,7 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
   table.add("dropout", &s.dropout, "X", "chance of zeroing an activation",
             {.least = 0, .most = 0.95});
   table.add("autocast", &s.autocast, std::vector<std::string>{"none", "bf16"},
-            "bf16: products in bf16, of weights in f32; for processors that multiply bf16");
+            "bf16: products in bf16, of weights in f32; faster with AMX only, else slower");
 
   table.section("Reports");
   table.add("eval-every", &s.eval_every, "N",
