@@ -28,6 +28,7 @@ Tensor selu(const Tensor& x);
 Tensor celu(const Tensor& x, double alpha = 1.0);
 enum class Gelu { erf, tanh };
 Tensor gelu(const Tensor& x, Gelu approximate = Gelu::erf);
+Tensor quick_gelu(const Tensor& x);  // x sigmoid(1.702 x): Hendrycks and Gimpel 2016, 1606.08415
 Tensor silu(const Tensor& x);
 Tensor mish(const Tensor& x);
 Tensor softplus(const Tensor& x, double beta = 1.0, double threshold = 20.0);

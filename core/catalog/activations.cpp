@@ -332,6 +332,14 @@ void add_activations(std::vector<Row>& rows) {
     rows.push_back(std::move(row));
   }
   rows.push_back(gelu_row());
+  rows.push_back(unary_row("quick_gelu", Function(&quick_gelu),
+                           Number([](double v) { return v * sigmoid_of(1.702 * v); }), kSigned));
+  rows.back().torch = "x[0] * sigmoid(1.702 * x[0])";
+  rows.back().errors = {error("an undefined tensor", [] { return quick_gelu(Tensor()); },
+                              {"quick_gelu: ", "undefined"}),
+                        error("whole numbers", [] { return quick_gelu(arange(3)); },
+                              {"quick_gelu: ", "i64", "expected a floating dtype"}),
+                        missing_gradient("mul", rows.back().samples.front())};
   rows.push_back(prelu_row());
   rows.push_back(rrelu_row());
   rows.push_back(gated_row(

@@ -66,8 +66,8 @@ void run_binary(const Exec& exec, const Loop<3>& loop, const F& f) {
   const bool streamed = streams<To>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<To> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T> a(loop.data[1], at[1], loop.stride[1][0], n, loop.number == 1);
+    In<T> b(loop.data[2], at[2], loop.stride[2][0], n, loop.number == 2);
     for (int64_t i = 0, m; i < n; i += m) {
       m = c.count(i, n);
       f(a.block(i, m), b.block(i, m), c.block(i), m);

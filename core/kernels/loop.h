@@ -15,6 +15,7 @@ struct Loop {
   void* data[N];
   int64_t stride[N][8];
   double parameter[3];  // of the operator: a slope, bounds
+  int32_t number = 0;   // the operand that is a number, of the type that is computed in; 0: none
 };
 
 }  // namespace adjoint::kernels

@@ -105,10 +105,11 @@ ADJOINT_INLINE void convert_block(const From* from, To* to, int64_t n) {
 template <class T>
 class In {
  public:
-  In(const void* data, int64_t at, int64_t stride, int64_t n)
+  // `number`: data is one number, of the type that is computed in.
+  In(const void* data, int64_t at, int64_t stride, int64_t n, bool number = false)
       : origin_(static_cast<const T*>(data) + at), stride_(stride) {
     if (stride_ != 0) return;
-    const Register<T> value = load_one(*origin_);
+    const Register<T> value = number ? *static_cast<const Computed<T>*>(data) : load_one(*origin_);
     for_vectors<Register<T>::size>(min_of(n, kBlock),
                                    [&](int64_t j, int lanes) { store(value, buffer_ + j, lanes); });
   }

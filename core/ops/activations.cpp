@@ -198,6 +198,16 @@ Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Generat
   return rrelu_of(x, {generator.seed(), generator.next_stream()}, lower, upper);
 }
 
+// y = x sigmoid(1.702 x)
+Tensor quick_gelu(const Tensor& x) {
+  check<Error>(x.defined(),
+               "quick_gelu: input 0 is an undefined tensor; expected a tensor with elements");
+  check<DTypeError>(is_floating_point(x.dtype()), "quick_gelu: dtype ", x.dtype(),
+                    "; expected a floating dtype");
+  const Tensor wide = widened(x);
+  return to(wide * sigmoid(1.702 * wide), x.dtype());
+}
+
 Tensor glu(const Tensor& x, int64_t dim) {
   return gated<functors::Sigmoid>("glu", Unary::sigmoid, x, dim, false);
 }

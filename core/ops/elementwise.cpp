@@ -32,7 +32,7 @@ Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, D
                     bool dying = false, bool reversed = false) {
   const Cast a0(a, dtype);
   Tensor y = op.make_result(dying ? &a : nullptr, a.shape(), dtype);
-  const TypedScalar typed(value, dtype);
+  const TypedScalar typed(value, computed_in(dtype));
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
       KernelScope(), loop_with_scalar(y, *a0, typed, reversed ? 1 : 2));
   return y;
@@ -57,7 +57,7 @@ Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
   const DType dtype = promote_scalar(a.dtype(), b);
   const Cast a0(a, dtype);
   Tensor y = make_empty(name, a.shape(), DType::boolean);
-  const TypedScalar typed(b, dtype);
+  const TypedScalar typed(b, computed_in(dtype));
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
       KernelScope(), loop_with_scalar(y, *a0, typed, 2));
   return op.no_gradient(std::move(y));

@@ -46,17 +46,20 @@ kernels::Loop<N + 1> with_scalar(const kernels::Loop<N>& loop, const TypedScalar
   return result;
 }
 
-// The loop over y and x, of y's shape, with a number as operand `at`.
+// The loop over y and x, of y's shape, with a number as operand `at`, of the type that x is
+// computed in: 0.1 is not rounded to bf16 before it multiplies.
 inline kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const TypedScalar& value,
                                          int at) {
   kernels::Loop<3> loop;  // the one thing returned: a copy would cost as much as the kernel
   if (!x.impl()->contiguous) {
     loop = with_scalar(make_loop<2>(y.shape(), {&y, &x}), value, at);
+    loop.number = at;
     return loop;
   }
   loop.rank = 1;
   loop.size[0] = x.impl()->numel;
   for (double& parameter : loop.parameter) parameter = 0;
+  loop.number = at;
   loop.data[0] = y.impl()->bytes();
   loop.data[at] = const_cast<char*>(value.bytes);
   loop.data[3 - at] = x.impl()->bytes();

@@ -106,6 +106,20 @@ TEST(DTypes, ProductsOfF16AreRoundedOnce) {
           .to(DType::f16));
 }
 
+// A number beside a tensor of 16 bits is what it is in f32, as in PyTorch: 0.1 is not rounded
+// first.
+TEST(DTypes, NumbersBesideHalvesAreNotRounded) {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    const Tensor x = numeric::random({70, 3}, 1, dtype), wide = x.to(DType::f32);
+    numeric::expect_same_bits(x * 0.1, (wide * 0.1).to(dtype));
+    numeric::expect_same_bits(0.1 - x, (0.1 - wide).to(dtype));
+    numeric::expect_same_bits(transpose(x, 0, 1) / 0.1, (transpose(wide, 0, 1) / 0.1).to(dtype));
+    const Tensor tenth = full({3}, 0.1, dtype);
+    EXPECT_NE(values(lt(tenth, 0.1))[0], values(gt(tenth, 0.1))[0]);
+  }
+  EXPECT_EQ(values(lt(tensor<int32_t>({1, -1}), int64_t{1} << 40)), (std::vector<double>{1, 1}));
+}
+
 TEST(DTypes, OptimizersRefuseF16) {
   const Tensor w = ones({3}, DType::f16), gradient = ones({3}, DType::f16), no_momentum;
   const std::vector<SgdUpdate> updates{{w, gradient, no_momentum, {.lr = 0.5}}};
