@@ -1,3 +1,4 @@
+#include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/tensor.h>
 
@@ -9,6 +10,23 @@
 #include "core/tensor/tensor_impl.h"
 
 namespace adjoint {
+namespace {
+
+constinit thread_local bool inference = false;
+
+}  // namespace
+
+bool inference_mode() { return inference; }
+
+InferenceMode::InferenceMode(bool enabled)
+    : inference_before_(std::exchange(inference, enabled)), grad_before_(grad_enabled()) {
+  set_grad_enabled(!enabled);
+}
+
+InferenceMode::~InferenceMode() {
+  inference = inference_before_;
+  set_grad_enabled(grad_before_);
+}
 
 uint64_t next_stamp() {
   // Each thread takes a range at a time, so that stamps cost no shared write.
@@ -69,7 +87,7 @@ int64_t checked_numel(const char* op, const Shape& shape) {
 
 Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
   const int64_t numel = checked_numel(op, shape);
-  Storage* storage = Storage::create(static_cast<size_t>(numel) * element_size(dtype));
+  Storage* storage = Storage::create(static_cast<size_t>(numel) * element_size(dtype), !inference);
   auto* impl = new TensorImpl;
   impl->dtype = dtype;
   impl->contiguous = true;
@@ -145,7 +163,11 @@ int64_t Tensor::numel() const { return get(impl_)->numel; }
 DType Tensor::dtype() const { return get(impl_)->dtype; }
 bool Tensor::is_contiguous() const { return get(impl_)->contiguous; }
 const void* Tensor::raw_data() const { return get(impl_)->bytes(); }
+bool Tensor::is_inference() const { return !get(impl_)->storage->stamped(); }
 uint64_t Tensor::version() const {
+  check<AutogradError>(!is_inference(), "version: the tensor of shape ", shape(),
+                       " was made under InferenceMode, where no versions are kept; expected "
+                       "another; clone() it outside of the mode");
   return get(impl_)->storage->version.load(std::memory_order_acquire);
 }
 

@@ -144,11 +144,19 @@ class Tensor {
   Tensor detach() const;
 
   // Called with the gradient of this tensor when backward has all of it; what it returns, if
-  // defined, takes its place. In the order of registration.
+  // defined, takes its place. In the order of registration; before a retained gradient is kept. A
+  // hook that a hook removes still runs in that backward.
   HookHandle register_hook(std::function<Tensor(const Tensor&)> hook) const;
+  // For a leaf: called with it whenever a backward has added to its gradient, without grad mode
+  // unless create_graph. It may use up the gradient (an optimizer's step, zero_grad()). Leaves get
+  // theirs when the rest of the backward is done.
+  HookHandle register_post_accumulate_grad_hook(std::function<void(const Tensor&)> hook) const;
 
-  // The stamp of the last change to the elements: equal stamps mean equal elements.
+  // The stamp of the last change to the elements: equal stamps mean equal elements. AutogradError
+  // if it is_inference().
   uint64_t version() const;
+  // Whether its elements were made under InferenceMode.
+  bool is_inference() const;
 
   // --- for operators ---
   explicit Tensor(TensorImpl* owned) noexcept : impl_(owned) {}
@@ -167,6 +175,9 @@ struct BackwardOptions {
   Tensor gradient = {};       // of the tensor itself; ones if undefined and there is one element
   bool retain_graph = false;  // keep what was saved, so that backward can run again
   bool create_graph = false;  // record the gradients, so that they can be differentiated
+  // The tensors whose grad is added to; every leaf if there is none here. Those that are no leaves
+  // retain_grad(). AutogradError for one that does not require grad.
+  std::vector<Tensor> inputs = {};
 };
 
 // Factories. A negative size, or more elements than memory can hold, throws.

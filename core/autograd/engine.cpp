@@ -12,11 +12,10 @@
 
 #include "core/autograd/gradient_ops.h"
 #include "core/autograd/node.h"
+#include "core/autograd/op.h"
 #include "core/tensor/tensor_impl.h"
 
 namespace adjoint {
-
-Node* exchange_current_node(Node* node);
 
 // Note [Claims]
 // A run keeps an entry for each node that it has reached. The node points to its run and entry, so
@@ -44,16 +43,20 @@ class BackwardRun {
   BackwardRun(const BackwardRun&) = delete;
   BackwardRun& operator=(const BackwardRun&) = delete;
 
-  // Restricts the run to what leads to these inputs, whose gradients go to results().
-  void capture(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs) {
+  // Restricts the run to what leads to these inputs.
+  void restrict_to(std::span<const Tensor> outputs, std::span<const Tensor> inputs) {
     pruned_ = true;
+    for (const Tensor& x : inputs) entries_[entry_of(x.impl()->node)].useful = true;
+    mark_useful(outputs);
+  }
+  // Likewise; their gradients go to results() and to no grad attribute.
+  void capture(std::span<const Tensor> outputs, std::span<const Tensor> inputs) {
+    restrict_to(outputs, inputs);
+    capturing_ = true;
     results_.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i) {
-      Node* node = inputs[i].impl()->node;
-      entries_[entry_of(node)].useful = true;
-      captures_.push_back({node, inputs[i].impl()->output, i});
+      captures_.push_back({inputs[i].impl()->node, inputs[i].impl()->output, i});
     }
-    mark_useful(outputs);
   }
 
   void seed(const Tensor& output, Tensor gradient) {
@@ -66,8 +69,8 @@ class BackwardRun {
   void execute() {
     const Autocast off(false);  // dtypes are the forward's
     struct Restore {
-      Node* node = exchange_current_node(nullptr);
-      ~Restore() { exchange_current_node(node); }
+      Node* node = exchange_running_node(nullptr);
+      ~Restore() { exchange_running_node(node); }
     } restore;
     while (true) {
       Ready next = next_;
@@ -92,7 +95,8 @@ class BackwardRun {
 
   Tensor into(const Node& node, int i) {
     const Edge& edge = node.edges[i];
-    if (record_ || edge.node == nullptr || edge.node->extras != nullptr || pruned_) return {};
+    if (record_ || edge.node == nullptr || pruned_) return {};
+    if (edge.node->extras != nullptr && edge.node->extras->observes()) return {};
     const uint32_t entry = entry_of(edge.node);
     Tensor& buffer = buffers_[entries_[entry].first + static_cast<uint32_t>(edge.output)];
     const OutputMeta& meta = edge.node->outputs[edge.output];
@@ -209,7 +213,7 @@ class BackwardRun {
 
   // Depth first over what the outputs depend on; a node is useful when an edge leads to one that
   // is. Iterative, in two visits of each node.
-  void mark_useful(const std::vector<Tensor>& outputs) {
+  void mark_useful(std::span<const Tensor> outputs) {
     struct Visit {
       Node* node;
       int32_t next;
@@ -290,7 +294,7 @@ class BackwardRun {
       if (replaced.dtype() != dtype) replaced = gradient_ops::cast(replaced, dtype);
       dy[hook.output] = std::move(replaced);
     }
-    if (pruned_) return;  // grad() touches no grad attribute
+    if (capturing_) return;  // grad() touches no grad attribute
     for (auto& [output, gradient] : node->extras->retained) {
       if (!dy[output].defined()) continue;
       gradient = gradient.defined() ? gradient_ops::add(gradient, dy[output]) : dy[output];
@@ -342,15 +346,14 @@ class BackwardRun {
       dy[i] = std::move(buffers_[entries_[entry].first + static_cast<uint32_t>(i)]);
     }
     if (node->extras != nullptr) run_hooks(node, dy);
-    if (pruned_) {
-      for (const Capture& capture : captures_) {
-        if (capture.node == node) results_[capture.result] = dy[capture.output];
-      }
+    if (observer_ != nullptr) [[unlikely]] {
+      observer_->on_node(*node, {dy, static_cast<size_t>(outputs)});
+    }
+    for (const Capture& capture : captures_) {
+      if (capture.node == node) results_[capture.result] = dy[capture.output];
     }
     if (node->is_leaf()) {
-      if (!pruned_ && dy[0].defined()) {
-        static_cast<Leaf*>(node)->accumulate(std::move(dy[0]), record_);
-      }
+      if (!capturing_ && dy[0].defined()) accumulate(static_cast<Leaf*>(node), std::move(dy[0]));
     } else if (!pruned_ || leads_on(node)) {
       call(node, dy);
     }
@@ -361,6 +364,19 @@ class BackwardRun {
       if (outputs == 1 && !pruned_) free_.push_back(entry);
     }
     done.node = nullptr;
+  }
+
+  void accumulate(Leaf* leaf, Tensor gradient) {
+    if (!leaf->requires_grad) return;  // not any more
+    leaf->accumulate(std::move(gradient), record_);
+    if (leaf->extras == nullptr) return;
+    const std::vector<Node::PostHook> hooks = *leaf->extras->post_hooks;  // may remove themselves
+    for (const Node::PostHook& hook : hooks) {
+      const Tensor x = hook.leaf.detach();
+      Node::retain(leaf);
+      x.impl()->node = leaf;
+      hook.function(x);
+    }
   }
 
   bool leads_on(Node* node) {
@@ -375,7 +391,7 @@ class BackwardRun {
                          ": backward through a graph a second time: what '", node->name,
                          "' saved was freed by the first backward; expected a fresh forward; pass "
                          "retain_graph = true to the first one");
-    exchange_current_node(node);
+    exchange_running_node(node);
     offered_.clear();
     Grads grads = node->call(Backward(*this, *node, dy));
     check<AutogradError>(grads.size() == node->edge_count, node->name, ": backward returned ",
@@ -384,13 +400,18 @@ class BackwardRun {
     // to be uniquely owned.
     for (int i = 0; i < node->output_count; ++i) dy[i] = Tensor();
     for (int32_t i = 0; i < node->edge_count; ++i) {
-      if (!grads[i].defined() || !needs(*node, i)) continue;
+      if (!needs(*node, i)) continue;
+      if (observer_ != nullptr) [[unlikely]] {
+        observer_->on_gradient(*node, i, grads[i]);
+      }
+      if (!grads[i].defined()) continue;
       add(node->edges[i].node, node->edges[i].output, std::move(grads[i]));
     }
     if (!retain_ && node->saves) node->free_saved();
   }
 
-  bool retain_, record_, pruned_ = false;
+  bool retain_, record_, pruned_ = false, capturing_ = false;
+  OpObserver* const observer_ = op_observer();
   std::vector<Tensor> buffers_;
   std::vector<Entry> entries_;
   std::vector<uint32_t> free_;  // entries of nodes with one output that have run
@@ -440,6 +461,7 @@ void check_outputs(const char* op, std::span<const Tensor> outputs,
 // Nodes stay alive through their outputs: holding the outputs holds the graph.
 void run(BackwardRun& engine, std::span<const Tensor> outputs, std::span<const Tensor> gradients,
          bool create_graph) {
+  const InferenceMode ordinary(false);
   const AutoGradMode mode(create_graph);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool given = i < gradients.size() && gradients[i].defined();
@@ -448,18 +470,33 @@ void run(BackwardRun& engine, std::span<const Tensor> outputs, std::span<const T
   engine.execute();
 }
 
-void backward_of(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
-                 bool retain_graph, bool create_graph) {
-  check_outputs("backward", outputs, gradients);
-  BackwardRun engine(retain_graph || create_graph, create_graph);
-  run(engine, outputs, gradients, create_graph);
+void check_inputs(const char* op, std::span<const Tensor> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check<AutogradError>(inputs[i].defined() && inputs[i].requires_grad(), op, ": input ", i,
+                         " does not require grad; expected one that does");
+  }
+}
+
+// Leaves the run to add to the grad of options.inputs, if there are any.
+void restrict_to_inputs(BackwardRun& engine, std::span<const Tensor> outputs,
+                        const BackwardOptions& options) {
+  if (options.inputs.empty()) return;
+  for (const Tensor& x : options.inputs) x.retain_grad();
+  engine.restrict_to(outputs, options.inputs);
 }
 
 }  // namespace
 
 void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients,
-              bool retain_graph, bool create_graph) {
-  backward_of(outputs, gradients, retain_graph, create_graph);
+              const BackwardOptions& options) {
+  check<AutogradError>(!options.gradient.defined(),
+                       "backward: options.gradient is for Tensor::backward; expected the gradients "
+                       "of several outputs in a list of their own");
+  check_outputs("backward", outputs, gradients);
+  check_inputs("backward", options.inputs);
+  BackwardRun engine(options.retain_graph || options.create_graph, options.create_graph);
+  restrict_to_inputs(engine, outputs, options);
+  run(engine, outputs, gradients, options.create_graph);
 }
 
 void Tensor::backward() const { backward(BackwardOptions{}); }
@@ -467,7 +504,10 @@ void Tensor::backward() const { backward(BackwardOptions{}); }
 void Tensor::backward(BackwardOptions options) const {
   const std::span<const Tensor> outputs(this, 1);
   check_outputs("backward", outputs, {&options.gradient, 1});
+  check_inputs("backward", options.inputs);
   BackwardRun engine(options.retain_graph || options.create_graph, options.create_graph);
+  restrict_to_inputs(engine, outputs, options);
+  const InferenceMode ordinary(false);
   const AutoGradMode mode(options.create_graph);
   if (!options.gradient.defined()) options.gradient = ones_like(*this);
   // One that the caller gave away is now the engine's alone: see Note [Donation].
@@ -478,18 +518,18 @@ void Tensor::backward(BackwardOptions options) const {
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
   check_outputs("grad", outputs, options.grad_outputs);
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    check<AutogradError>(inputs[i].defined() && inputs[i].requires_grad(), "grad: input ", i,
-                         " does not require grad; expected one that does");
-  }
+  check_inputs("grad", inputs);
   BackwardRun engine(options.retain_graph || options.create_graph, options.create_graph);
   engine.capture(outputs, inputs);
   run(engine, outputs, options.grad_outputs, options.create_graph);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    check<AutogradError>(options.allow_unused || engine.results()[i].defined(), "grad: input ", i,
-                         " of shape ", inputs[i].shape(),
+    Tensor& found = engine.results()[i];
+    if (!found.defined() && options.materialize_grads) found = zeros_like(inputs[i]);
+    check<AutogradError>(options.allow_unused || found.defined(), "grad: input ", i, " of shape ",
+                         inputs[i].shape(),
                          " has no influence on the outputs; expected one that has; pass "
-                         "allow_unused = true to get an undefined gradient");
+                         "allow_unused = true to get an undefined gradient, or materialize_grads = "
+                         "true to get zeros");
   }
   return std::move(engine.results());
 }

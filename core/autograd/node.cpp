@@ -141,7 +141,6 @@ Tensor Leaf::exchange_grad(Tensor grad) {
 }
 
 void Leaf::accumulate(Tensor gradient, bool record) {
-  if (!requires_grad) return;  // not any more
   // Taken out while it is added to, so the lock is never held over a kernel; another thread that
   // finishes meanwhile leaves its part, which is then added as well.
   Tensor sum = exchange_grad({});
@@ -192,6 +191,9 @@ const Tensor& Tensor::requires_grad_(bool value) const {
                        "'; expected a leaf; use detach() for one");
   check<AutogradError>(!value || is_floating_point(dtype()), "requires_grad_: dtype ", dtype(),
                        " has no gradients; expected a floating dtype");
+  check<AutogradError>(!value || !is_inference() || inference_mode(),
+                       "requires_grad_: the tensor of shape ", shape(),
+                       " was made under InferenceMode; expected another outside of it; clone() it");
   if (impl_->node != nullptr) {
     static_cast<Leaf*>(impl_->node)->requires_grad = value;
   } else if (value) {
@@ -239,18 +241,36 @@ void Tensor::retain_grad() const {
   retained.emplace_back(impl_->output, Tensor());
 }
 
+namespace {
+
+// Handles hold the list weakly: see Node::Extras.
+template <class Hook>
+HookHandle add_hook(const std::shared_ptr<std::vector<Hook>>& hooks, Hook hook) {
+  static std::atomic<int64_t> last_id{0};
+  const int64_t id = hook.id = ++last_id;
+  hooks->push_back(std::move(hook));
+  return HookHandle([weak = std::weak_ptr(hooks), id] {
+    const auto list = weak.lock();
+    if (list) std::erase_if(*list, [id](const Hook& h) { return h.id == id; });
+  });
+}
+
+}  // namespace
+
 HookHandle Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
   check<AutogradError>(requires_grad(), "register_hook: the tensor of shape ", shape(),
                        " does not require grad; expected one that does");
-  static std::atomic<int64_t> last_id{0};
-  const int64_t id = ++last_id;
-  Node* node = impl_->node;
-  const auto& hooks = node->get_extras().hooks;
-  hooks->push_back({id, impl_->output, std::move(hook)});
-  return HookHandle([weak = std::weak_ptr(hooks), id] {
-    const auto list = weak.lock();
-    if (list) std::erase_if(*list, [id](const Node::Hook& h) { return h.id == id; });
-  });
+  return add_hook(impl_->node->get_extras().hooks, Node::Hook{0, impl_->output, std::move(hook)});
+}
+
+HookHandle Tensor::register_post_accumulate_grad_hook(
+    std::function<void(const Tensor&)> hook) const {
+  check<AutogradError>(requires_grad() && is_leaf(),
+                       "register_post_accumulate_grad_hook: the tensor of shape ", shape(),
+                       is_leaf() ? " does not require grad" : " is no leaf",
+                       "; expected a leaf that requires grad");
+  return add_hook(impl_->node->get_extras().post_hooks,
+                  Node::PostHook{0, detach(), std::move(hook)});
 }
 
 Tensor Tensor::detach() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -115,10 +116,21 @@ class Node {
     int32_t output;
     std::function<Tensor(const Tensor&)> function;
   };
+  struct PostHook {
+    int64_t id;
+    Tensor leaf;  // its elements, without history: what keeps the leaf alive is no cycle
+    std::function<void(const Tensor&)> function;
+  };
   struct Extras {
     // Handles of hooks hold this list weakly: a handle that is kept keeps no graph alive.
     std::shared_ptr<std::vector<Hook>> hooks = std::make_shared<std::vector<Hook>>();
     std::vector<std::pair<int32_t, Tensor>> retained;  // output, gradient
+    // Of leaves: when the gradient has been added to.
+    std::shared_ptr<std::vector<PostHook>> post_hooks = std::make_shared<std::vector<PostHook>>();
+    std::string where;  // the module that ran the forward, under DetectAnomaly
+
+    // Whether a gradient that arrives is looked at or kept.
+    bool observes() const { return !hooks->empty() || !retained.empty() || !post_hooks->empty(); }
   };
   std::unique_ptr<Extras> extras;
   Extras& get_extras() {
@@ -170,6 +182,11 @@ class Leaf final : public Node {
   Tensor grad_;
   OutputMeta meta_;
 };
+
+// The node whose closure runs on this thread; nullptr outside of a backward.
+Node* running_node();
+// Returns the one before.
+Node* exchange_running_node(Node* node);
 
 // Whether gradients flow to the tensor.
 inline bool wants_grad(const Tensor& x) {

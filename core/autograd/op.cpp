@@ -1,6 +1,7 @@
 #include "core/autograd/op.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace adjoint {
 namespace {
@@ -8,59 +9,13 @@ namespace {
 thread_local bool recording_enabled = true;
 thread_local OpObserver* observer = nullptr;
 
-// The node whose closure is running on this thread: where saved outputs belong.
-thread_local Node* current_node = nullptr;
-
 }  // namespace
 
 bool grad_enabled() { return recording_enabled; }
-void set_grad_enabled(bool enabled) { recording_enabled = enabled; }
+void set_grad_enabled(bool enabled) { recording_enabled = enabled && !inference_mode(); }
 
 OpObserver* set_op_observer(OpObserver* next) { return std::exchange(observer, next); }
-
-Node* exchange_current_node(Node* node) { return std::exchange(current_node, node); }
-
-namespace {
-
-// The same elements and history, in a tensor that no write will give another history.
-Tensor snapshot(const Tensor& x) {
-  const TensorImpl* from = x.impl();
-  // A leaf that requires grad cannot be written to while recording, and indices carry no history.
-  if (wants_grad(x) ? from->node->is_leaf() : !is_floating_point(from->dtype)) return x;
-  Tensor y = make_view(x, from->shape, from->strides, from->offset);
-  if (from->node != nullptr) {
-    Node::retain(from->node);
-    y.impl()->node = from->node;
-    y.impl()->output = from->output;
-  }
-  return y;
-}
-
-}  // namespace
-
-SavedTensor::SavedTensor(const Tensor& tensor, int output)
-    : tensor_(!tensor.defined() || output >= 0 ? tensor : snapshot(tensor)),
-      version_(tensor.defined() ? tensor.version() : 0),
-      output_(output) {}
-
-Tensor SavedTensor::operator*() const {
-  if (!tensor_.defined()) return {};
-  const Storage& storage = *tensor_.impl()->storage;
-  check<AutogradError>(
-      tensor_.version() == version_, current_node != nullptr ? current_node->name : "backward",
-      ": a tensor that was saved for backward has changed: shape ", tensor_.shape(),
-      ", saved at version ", version_, ", now at ", tensor_.version(), ", written by ",
-      storage.changed_by != nullptr ? storage.changed_by : "unknown",
-      "; expected the saved values; use a function that returns a new tensor, or clone() before "
-      "changing it");
-  if (output_ < 0 || current_node == nullptr || !grad_enabled()) return tensor_;
-  // Its own history: the node that is running.
-  Tensor y = make_view(tensor_, tensor_.shape(), tensor_.strides(), tensor_.impl()->offset);
-  Node::retain(current_node);
-  y.impl()->node = current_node;
-  y.impl()->output = output_;
-  return y;
-}
+OpObserver* op_observer() { return observer; }
 
 Op::Op(const char* name, std::initializer_list<Input> inputs,
        std::initializer_list<Attribute> attributes)
@@ -109,6 +64,20 @@ void Op::begin() {
   }
 }
 
+std::vector<Tensor> histories_of_running_node() {
+  std::vector<Tensor> all;
+  const Node* node = running_node();
+  for (int32_t i = 0; node != nullptr && i < node->edge_count; ++i) {
+    if (node->edges[i].node == nullptr) continue;
+    const Tensor x = make_empty("history", {}, DType::f32);
+    Node::retain(node->edges[i].node);
+    x.impl()->node = node->edges[i].node;
+    x.impl()->output = node->edges[i].output;
+    all.push_back(x);
+  }
+  return all;
+}
+
 Op::~Op() {
   if (observed_ && observer != nullptr) observer->on_end(*this);
 }
@@ -120,7 +89,7 @@ void Op::observe(const Tensor& y) const {
 SavedTensor Op::save_output(const Tensor& y, int output) const {
   if (!recording_) return {};
   saves_ = true;
-  return SavedTensor(make_view(y, y.shape(), y.strides(), y.impl()->offset), output);
+  return SavedTensor(make_view(y, y.shape(), y.strides(), y.impl()->offset), output, name_);
 }
 
 void Op::connect(Edge& edge, const Tensor& x) {
@@ -167,11 +136,11 @@ void Op::reattach(const Tensor& x, Node* node) {
 // that is not recorded because the view itself was not (it was made under NoGrad) though what it
 // shows has history. detach() makes no view in this sense: who calls it wants the elements without
 // the history.
-void Op::mark_view(const Tensor& y) const {
+void Op::mark_view(const Tensor& y, int input) const {
   TensorImpl* impl = y.impl();
-  const TensorImpl* from = input(0).impl();
+  const Tensor& from = this->input(input);
   impl->view = true;
-  impl->hides_history = !recording_ && (wants_grad(input(0)) || from->hides_history);
+  impl->hides_history = !recording_ && (wants_grad(from) || from.impl()->hides_history);
   impl->storage->views.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -179,6 +148,10 @@ void Op::mark_written(const Tensor& x) const { x.impl()->storage->change(name_);
 
 void Op::check_in_place(const Tensor& x, const char* functional_form) const {
   const TensorImpl* impl = x.impl();
+  check<AutogradError>(impl->storage->stamped() || inference_mode(),
+                       "writes into a tensor that was made under InferenceMode, shape ", x.shape(),
+                       "; expected it to be written inside of the mode; clone() it, or use ",
+                       functional_form);
   check<AutogradError>(recording_ || !recording_enabled || !impl->hides_history,
                        "writes into a view of shape ", x.shape(),
                        " that was made under NoGrad of a tensor with history; expected a tensor of "

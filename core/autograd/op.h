@@ -24,6 +24,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/autograd/node.h"
 #include "core/autograd/saved.h"
@@ -41,9 +42,14 @@ class OpObserver {
   virtual void on_begin(const Op& op) = 0;
   virtual void on_output(const Op& op, const Tensor& output) = 0;
   virtual void on_end(const Op& op) = 0;
+  // Backward reaches a node with the gradients of its outputs; and has those of its inputs that are
+  // wanted, which may be undefined.
+  virtual void on_node(const Node& /*node*/, std::span<const Tensor> /*dy*/) {}
+  virtual void on_gradient(const Node& /*node*/, int /*input*/, const Tensor& /*dx*/) {}
 };
 // Returns the one that was installed before; nullptr for none.
 OpObserver* set_op_observer(OpObserver* observer);
+OpObserver* op_observer();
 
 // A tensor argument without a copy of the handle. Undefined tensors are errors unless marked.
 struct Input {
@@ -122,6 +128,9 @@ class ClosureNode final : public Node {
   std::optional<F> closure_;
 };
 
+// Tensors without elements that have the histories of the inputs of the node whose closure runs.
+std::vector<Tensor> histories_of_running_node();
+
 class Op {
  public:
   // `name` must live for ever.
@@ -149,7 +158,7 @@ class Op {
   SavedTensor save(const Tensor& x) const {
     if (!recording_) return {};
     saves_ = true;
-    return SavedTensor(x, -1);
+    return SavedTensor(x, -1, name_);
   }
   SavedTensor save_if(bool wanted, const Tensor& x) const {
     return wanted ? save(x) : SavedTensor();
@@ -182,17 +191,18 @@ class Op {
   // Several outputs of one node; those that are not of a floating dtype stay without gradient.
   template <size_t N, class F>
   std::array<Tensor, N> differentiable(std::array<Tensor, N> ys, F&& backward) const {
-    if (recording_) {
-      Node* node = make_node(std::forward<F>(backward), static_cast<int>(N));
-      for (size_t i = 0; i < N; ++i) {
-        if (attach(ys[i], node, static_cast<int>(i))) Node::retain(node);
-      }
-      Node::release(node);
-    }
-    for (const Tensor& y : ys) finish(y);
+    attach_all(ys, std::forward<F>(backward));
     return ys;
   }
-  // As differentiable, for a result that shares its input's elements.
+  // Undefined ones are passed over.
+  template <class F>
+  std::vector<Tensor> differentiable(std::vector<Tensor> ys, F&& backward) const {
+    attach_all(ys, std::forward<F>(backward));
+    return ys;
+  }
+  // Says that y shares the elements of an input. See Note [Writes and views].
+  void mark_view(const Tensor& y, int input = 0) const;
+  // As differentiable, for a result that shares the first input's elements.
   template <class F>
   Tensor view(Tensor y, F&& backward) const {
     mark_view(y);
@@ -246,13 +256,25 @@ class Op {
     node->set_sequence();
     return node;
   }
+  template <class F>
+  void attach_all(std::span<const Tensor> ys, F&& backward) const {
+    if (recording_) {
+      Node* node = make_node(std::forward<F>(backward), static_cast<int>(ys.size()));
+      for (size_t i = 0; i < ys.size(); ++i) {
+        if (ys[i].defined() && attach(ys[i], node, static_cast<int>(i))) Node::retain(node);
+      }
+      Node::release(node);
+    }
+    for (const Tensor& y : ys) {
+      if (y.defined()) finish(y);
+    }
+  }
   void set_attributes(std::initializer_list<Attribute> attributes);
   void begin();
   static void connect(Edge& edge, const Tensor& x);
   // Gives y a reference to the node, unless its dtype has no gradients.
   static bool attach(const Tensor& y, Node* node, int output);
   static void reattach(const Tensor& x, Node* node);
-  void mark_view(const Tensor& y) const;
   void mark_written(const Tensor& x) const;
   void finish(const Tensor& y) const {
     if (observed_) [[unlikely]] {

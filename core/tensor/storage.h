@@ -25,16 +25,16 @@ bool drop_reference(std::atomic<Count>& references) {
 // Header and elements are one block. Reference-counted; freed with the last tensor.
 struct alignas(64) Storage {
   std::atomic<int64_t> references{1};
-  std::atomic<uint64_t> version;
-  size_t bytes;  // of the elements
+  std::atomic<uint64_t> version;  // 0 for ever where it was made under InferenceMode
+  size_t bytes;                   // of the elements
   void* data;
   const char* changed_by = nullptr;  // the operator that wrote last
   std::atomic<int32_t> views{0};     // tensors alive that operators made as views of it
   PackedWeights packed;              // copies of what is here, until it changes
 
-  static Storage* create(size_t bytes) {
+  static Storage* create(size_t bytes, bool stamped) {
     auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
-    storage->version.store(next_stamp(), std::memory_order_relaxed);
+    storage->version.store(stamped ? next_stamp() : 0, std::memory_order_relaxed);
     storage->bytes = bytes;
     storage->data = reinterpret_cast<char*>(storage) + sizeof(Storage);
     return storage;
@@ -49,11 +49,12 @@ struct alignas(64) Storage {
     }
   }
   bool unique() const { return references.load(std::memory_order_acquire) == 1; }
+  bool stamped() const { return version.load(std::memory_order_relaxed) != 0; }
 
   void change(const char* op) {
     changed_by = op;
     packed.clear();
-    version.store(next_stamp(), std::memory_order_release);
+    if (stamped()) version.store(next_stamp(), std::memory_order_release);
   }
 };
 

@@ -115,7 +115,7 @@ void run_backward(const Tensors& y, bool create_graph = false, DType exact = DTy
     outputs.push_back(y[i]);
     given.push_back(dy[i].to(exact).to(dy[i].dtype()));
   }
-  if (!outputs.empty()) backward(outputs, given, false, create_graph);
+  if (!outputs.empty()) backward(outputs, given, {.create_graph = create_graph});
 }
 
 // The gradients of sum(f(x) . directions); zeros where an input has no influence.

@@ -91,7 +91,7 @@ TEST(Pointwise, SecondDerivativesFarOut) {
         +[](const Tensor& v) { return softplus(v); }, +[](const Tensor& v) { return hardswish(v); },
         +[](const Tensor& v) { return mish(v); }}) {
     const Tensor x = real({-900.0, 900.0, 0.0}).requires_grad_();
-    backward({sum(f(x))}, {}, true, true);
+    backward({sum(f(x))}, {}, {.create_graph = true});
     const Tensor first = x.grad();
     x.zero_grad();
     backward({sum(first)});
@@ -103,7 +103,7 @@ TEST(Pointwise, SecondDerivativesFarOut) {
                                     std::pair(
                                         +[](const Tensor& v) { return softplus(v); }, 0.25)}) {
     const Tensor x = real({0.0}).requires_grad_();
-    backward({sum(f(x))}, {}, true, true);
+    backward({sum(f(x))}, {}, {.create_graph = true});
     const Tensor first = x.grad();
     x.zero_grad();
     backward({sum(first)});
