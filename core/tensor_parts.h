@@ -1,0 +1,34 @@
+// The tensors among the arguments and results of functions.
+#pragma once
+
+#include <adjoint/core/tensor.h>
+
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace adjoint::detail {
+
+// Calls f for each tensor of what a function takes or returns: a Tensor, or vectors, pairs and
+// tuples of them. Passes over anything else.
+template <class F>
+void each_tensor(F&, const auto&) {}
+template <class F>
+void each_tensor(F& f, Tensor& x) {
+  f(x);
+}
+template <class F>
+void each_tensor(F& f, std::vector<Tensor>& list) {
+  for (Tensor& x : list) f(x);
+}
+template <class F, class... T>
+void each_tensor(F& f, std::tuple<T...>& parts) {
+  std::apply([&f](auto&... part) { (each_tensor(f, part), ...); }, parts);
+}
+template <class F, class A, class B>
+void each_tensor(F& f, std::pair<A, B>& parts) {
+  each_tensor(f, parts.first);
+  each_tensor(f, parts.second);
+}
+
+}  // namespace adjoint::detail
