@@ -89,6 +89,6 @@ struct Derivatives {
   bool passed = true;
   std::string message;  // of the first failure, with the sample's name
 };
-Derivatives check_derivatives(const Row& row, const GradcheckOptions& options = {});
+Derivatives check_derivatives(const Row& row, const GradcheckOptions& options = kTightGradcheck);
 
 }  // namespace adjoint::catalog

@@ -222,9 +222,9 @@ TEST_P(OpCheck, FirstAndSecondDerivatives) {
       for (const Tensor& y : sample.run(leaves(sample.inputs))) EXPECT_TRUE(y.is_leaf());
       return;
     }
-    const GradcheckReport first = gradcheck(sample.run, sample.inputs);
+    const GradcheckReport first = gradcheck(sample.run, sample.inputs, kTightGradcheck);
     EXPECT_TRUE(first.passed) << first.message;
-    const GradcheckReport second = gradgradcheck(sample.run, sample.inputs);
+    const GradcheckReport second = gradgradcheck(sample.run, sample.inputs, kTightGradcheck);
     EXPECT_TRUE(second.passed) << second.message;
   });
 }

@@ -39,7 +39,8 @@ Tensor cube(const Tensor& x, double plain_factor, double recorded_factor) {
 TEST(Gradcheck, PassesWhatIsRight) {
   const Tensor x = random({2, 3}, 1), y = random({3}, 2);
   const auto f = [](const Tensors& in) { return exp(in[0]) * sin(in[1]); };
-  const GradcheckReport first = gradcheck(f, {x, y}), second = gradgradcheck(f, {x, y});
+  const GradcheckReport first = gradcheck(f, {x, y}, kTightGradcheck);
+  const GradcheckReport second = gradgradcheck(f, {x, y}, kTightGradcheck);
   EXPECT_TRUE(first.passed) << first.message;
   EXPECT_TRUE(second.passed) << second.message;
   EXPECT_TRUE(first.message.empty());
@@ -52,18 +53,30 @@ TEST(Gradcheck, PassesWhatIsRight) {
 }
 
 TEST(Gradcheck, CatchesAWrongDerivative) {
-  const auto f = [](const Tensors& in) { return cube(in[0], 1.001, 1); };
-  const GradcheckReport report = gradcheck(f, {random({2, 2}, 1)});
+  const auto f = [](const Tensors& in) { return cube(in[0], 1.01, 1); };
+  // The worst is where the derivative is largest: 3 x^2 (1.01 - 1), against atol + rtol of it.
+  const Tensor x = tensor<double>({0.5, -0.25, 0.1, -2.0}).reshape({2, 2});
+  const GradcheckReport report = gradcheck(f, {x});
   EXPECT_FALSE(report.passed);
-  EXPECT_NEAR(report.largest_error, 0.001, 1e-4);
-  EXPECT_NE(report.message.find("output 0 at (0, 0) of (2, 2) by input 0 at (0, 0) of (2, 2)"),
+  EXPECT_NEAR(report.largest_error, 0.12 / (12.12 + 0.01), 1e-6);
+  ASSERT_TRUE(report.worst.has_value());
+  EXPECT_EQ(report.worst->output_index, (Shape{1, 1}));
+  EXPECT_EQ(report.worst->input_index, (Shape{1, 1}));
+  EXPECT_NEAR(report.worst->analytic, 12.12, 1e-9);
+  EXPECT_NEAR(report.worst->numeric, 12, 1e-6);
+  EXPECT_FALSE(report.worst->create_graph);
+  EXPECT_NE(report.message.find("output 0 at (1, 1) of (2, 2) by input 0 at (1, 1) of (2, 2)"),
             std::string::npos)
       << report.message;
+  // A thousandth is within PyTorch's tolerances, and not within the tight ones.
+  const auto nearly = [](const Tensors& in) { return cube(in[0], 1.0005, 1); };
+  EXPECT_TRUE(gradcheck(nearly, {x}).passed);
+  EXPECT_FALSE(gradcheck(nearly, {x}, kTightGradcheck).passed);
   EXPECT_NE(report.message.find("central difference"), std::string::npos);
 }
 
 TEST(Gradcheck, CatchesAWrongRecordedDerivative) {
-  const auto f = [](const Tensors& in) { return cube(in[0], 1, 1.001); };
+  const auto f = [](const Tensors& in) { return cube(in[0], 1, 1.01); };
   const GradcheckReport report = gradcheck(f, {random({2, 2}, 1)});
   EXPECT_FALSE(report.passed);
   EXPECT_NE(report.message.find("create_graph"), std::string::npos) << report.message;
@@ -129,7 +142,7 @@ TEST(Gradcheck, FastModeAgrees) {
   const GradcheckReport report = gradcheck(right, inputs, {.fast_mode = true});
   EXPECT_TRUE(report.passed) << report.message;
   EXPECT_TRUE(gradgradcheck(right, inputs, {.fast_mode = true}).passed);
-  const auto wrong = [](const Tensors& in) { return cube(in[0], 1.001, 1); };
+  const auto wrong = [](const Tensors& in) { return cube(in[0], 1.01, 1); };
   EXPECT_FALSE(gradcheck(wrong, {random({20, 30}, 1)}, {.fast_mode = true}).passed);
 }
 

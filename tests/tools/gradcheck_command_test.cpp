@@ -58,6 +58,66 @@ TEST_F(GradcheckCommand, TakesOneOperator) {
   EXPECT_NE(unknown.err.find("did you mean 'softmax'"), std::string::npos) << unknown.err;
 }
 
+TEST_F(GradcheckCommand, TakesAnOrder) {
+  for (const std::string order : {"1", "2", "both"}) {
+    const Finished end = adjoint({"gradcheck", "--op", "softmax", "--json", "--order", order});
+    EXPECT_EQ(end.status, 0) << end.err;
+    const Json list = Json::parse(end.out).at("operators");
+    const Json& one = list.at(size_t{0});
+    EXPECT_EQ(one.at("order1").is_null(), order == "2");
+    EXPECT_EQ(one.at("order2").is_null(), order == "1");
+  }
+  const Finished wrong = adjoint({"gradcheck", "--order", "3"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.err.find("expected one of 1, 2, both"), std::string::npos) << wrong.err;
+}
+
+// Errors of f32 are of f32's size: larger than those of f64's differences, and no zeros.
+TEST_F(GradcheckCommand, ComparesF32WithF64) {
+  const Finished end = adjoint({"gradcheck", "--dtype", "f32", "--json"});
+  EXPECT_EQ(end.status, 0) << end.err;
+  const Json list = Json::parse(end.out).at("operators");
+  const std::vector<catalog::Row> rows = catalog::rows();
+  ASSERT_EQ(list.size(), rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Json& one = list.at(i);
+    EXPECT_TRUE(one.get<bool>("passed"));
+    EXPECT_TRUE(one.at("order2").is_null());
+    EXPECT_EQ(one.at("order1").is_null(), !rows[i].differentiable || rows[i].f64_only);
+    if (rows[i].name == "matmul") {
+      EXPECT_GT(one.get<double>("order1"), 1e-9);
+      EXPECT_LT(one.get<double>("order1"), 1e-5);
+    }
+  }
+  EXPECT_EQ(adjoint({"gradcheck", "--dtype", "f32", "--order", "2"}).status, 2);
+  EXPECT_EQ(adjoint({"gradcheck", "--dtype", "i64"}).status, 2);
+}
+
+TEST_F(GradcheckCommand, ExplainsItself) {
+  const Finished end = adjoint({"gradcheck", "--help"});
+  EXPECT_EQ(end.status, 0);
+  for (const char* part : {"--op", "--order 1|2|both", "--dtype f64|f32", "--json", "status 1"}) {
+    EXPECT_NE(end.out.find(part), std::string::npos) << part << "\n" << end.out;
+  }
+}
+
+// A gradient in f32 that is not the one in f64.
+TEST_F(GradcheckCommand, FailsForAGradientThatF32HasWrong) {
+  catalog::Row row;
+  row.name = "rounded";
+  row.samples = {{.name = "(2)",
+                  .inputs = {tensor({0.5, 2.0})},
+                  .run = [](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+                    return {in[0] * (in[0].dtype() == DType::f32 ? 1.001 : 1.0)};
+                  },
+                  .reference = {}}};
+  std::ostringstream out, err;
+  EXPECT_EQ(tools::report_derivatives({row}, {.dtype = DType::f32}, out, err), 1);
+  EXPECT_NE(err.str().find("rounded, sample (2): the gradient of input 0 in f32"),
+            std::string::npos)
+      << err.str();
+}
+
 // A derivative that is cut is a failure, in the table, in JSON and in the exit status.
 TEST_F(GradcheckCommand, FailsForAWrongDerivative) {
   catalog::Row row;
@@ -70,7 +130,7 @@ TEST_F(GradcheckCommand, FailsForAWrongDerivative) {
                   .reference = {}}};
   for (const bool json : {false, true}) {
     std::ostringstream out, err;
-    EXPECT_EQ(tools::report_derivatives({row}, json, out, err), 1);
+    EXPECT_EQ(tools::report_derivatives({row}, {.json = json}, out, err), 1);
     EXPECT_NE(err.str().find("half, sample (2): gradcheck: "), std::string::npos) << err.str();
     if (json) {
       const Json list = Json::parse(out.str()).at("operators");
