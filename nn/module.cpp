@@ -1,9 +1,7 @@
 #include <adjoint/core/pointwise.h>
+#include <adjoint/core/type_name.h>
 #include <adjoint/nn/module.h>
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <mutex>
 #include <unordered_set>
 
@@ -116,20 +114,7 @@ void ModuleBase::make_ties() const {
   ties("", writable(*this));
 }
 
-std::string ModuleBase::type_name() const {
-  const char* mangled = typeid(*this).name();
-  int status = 0;
-  char* demangled = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
-  std::string name = status == 0 ? demangled : mangled;
-  std::free(demangled);
-  // Without its template's arguments, which may have colons of their own.
-  for (size_t i = name.size(), depth = 0; i-- > 0 && name.back() == '>';) {
-    if (name[i] == '>') ++depth;
-    if (name[i] == '<' && --depth == 0) name.resize(i);
-  }
-  const size_t colon = name.rfind(':');
-  return colon == std::string::npos ? name : name.substr(colon + 1);
-}
+std::string ModuleBase::type_name() const { return adjoint::type_name(typeid(*this)); }
 
 std::vector<NamedSlot> ModuleBase::parameters() const {
   return collect(*this, Slot::Kind::parameter);

@@ -18,6 +18,7 @@
 
 #include <adjoint/core/error.h>
 #include <adjoint/core/slot.h>
+#include <adjoint/core/tensor_parts.h>
 #include <adjoint/nn/state_dict.h>
 #include <adjoint/nn/visitor.h>
 
@@ -44,6 +45,16 @@ using ForwardPreHook = std::function<void(const ModuleBase& module, std::vector<
 using ForwardHook = std::function<void(const ModuleBase& module, const std::vector<Tensor>& inputs,
                                        std::vector<Tensor>& outputs)>;
 
+// May replace the gradients of the outputs, one for each tensor that forward returned, before
+// backward goes into the module. Undefined where nothing depends on an output.
+using FullBackwardPreHook =
+    std::function<void(const ModuleBase& module, std::vector<Tensor>& grad_outputs)>;
+// May replace the gradients of the inputs, one for each tensor that forward took, when backward has
+// gone through the module. Undefined for those that need none.
+using FullBackwardHook =
+    std::function<void(const ModuleBase& module, std::vector<Tensor>& grad_inputs,
+                       const std::vector<Tensor>& grad_outputs)>;
+
 struct NamedModule {
   std::string name;  // empty for the root
   ModuleBase* module;
@@ -52,7 +63,7 @@ struct NamedModule {
 // What visitors hold. Models derive from Module<Self>.
 class ModuleBase {
  public:
-  virtual ~ModuleBase() = default;
+  virtual ~ModuleBase();
 
   // Names every parameter, buffer and module that this one owns, and its ties.
   virtual void members(Visitor& v);
@@ -98,6 +109,12 @@ class ModuleBase {
   // Called by operator(), in the order of registration. The handles remove them.
   HookHandle register_forward_pre_hook(ForwardPreHook hook);
   HookHandle register_forward_hook(ForwardHook hook);
+  // Called by the backward of each call that begins while they are registered and records; not when
+  // they, or the module, are gone by then. Inputs and outputs of such a call are views: operators
+  // that write into them throw. If no input needs a gradient, a backward hook runs with those of
+  // the outputs, and may not replace anything.
+  HookHandle register_full_backward_pre_hook(FullBackwardPreHook hook);
+  HookHandle register_full_backward_hook(FullBackwardHook hook);
   // Whether somebody sees calls: hooks of this module, or an observer. What computes a module's
   // result by a shorter way must call it then.
   bool hooked() const;
@@ -105,10 +122,7 @@ class ModuleBase {
  protected:
   ModuleBase() = default;
   ModuleBase(const ModuleBase& other) : training_(other.tied().training_) {}
-  ModuleBase(ModuleBase&& other) noexcept
-      : hooks_(std::move(other.hooks_)),
-        training_(other.training_),
-        tied_(other.tied_.load(std::memory_order_relaxed)) {}
+  ModuleBase(ModuleBase&& other) noexcept;
   ModuleBase& operator=(const ModuleBase& other) {
     if (this == &other) return *this;
     training_ = other.tied().training_;
@@ -124,8 +138,11 @@ class ModuleBase {
     }
     tied();
   }
-  void before_forward(std::vector<Tensor>& inputs) const;
-  void after_forward(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
+  // A call that backward hooks are to see; none where there are none.
+  struct BackwardCall;
+  std::shared_ptr<BackwardCall> before_forward(std::vector<Tensor>& inputs) const;
+  void after_forward(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs,
+                     const std::shared_ptr<BackwardCall>& call) const;
   [[noreturn]] void fail_type() const;
 
  private:
@@ -142,6 +159,7 @@ class ModuleBase {
     return *this;
   }
   void make_ties() const;
+  std::shared_ptr<Hooks> make_hooks();
 
   std::shared_ptr<Hooks> hooks_;
   bool training_ = true;
@@ -205,27 +223,6 @@ inline constexpr bool kHasForward = requires(const Self& self, Args&&... args) {
 
 template <class T>
 inline constexpr bool kIsTensor = std::is_same_v<std::remove_cvref_t<T>, Tensor>;
-
-// Calls f for each tensor of what a forward takes or returns.
-template <class F>
-void each_tensor(F&, const auto&) {}
-template <class F>
-void each_tensor(F& f, Tensor& x) {
-  f(x);
-}
-template <class F>
-void each_tensor(F& f, std::vector<Tensor>& list) {
-  for (Tensor& x : list) f(x);
-}
-template <class F, class... T>
-void each_tensor(F& f, std::tuple<T...>& parts) {
-  std::apply([&f](auto&... part) { (each_tensor(f, part), ...); }, parts);
-}
-template <class F, class A, class B>
-void each_tensor(F& f, std::pair<A, B>& parts) {
-  each_tensor(f, parts.first);
-  each_tensor(f, parts.second);
-}
 
 // The argument, or, if it is a tensor, the next of those that stand for them.
 template <class T>
@@ -356,7 +353,7 @@ class Module : public ModuleBase {
       if constexpr (detail::kIsTensor<decltype(argument)>) inputs.push_back(argument);
     };
     (keep(args), ...);
-    before_forward(inputs);
+    const std::shared_ptr<BackwardCall> call = before_forward(inputs);
     size_t next = 0;
     // In braces, so that the arguments are evaluated from left to right.
     const std::tuple<std::conditional_t<detail::kIsTensor<Args>, const Tensor&, Args&&>...>
@@ -368,11 +365,11 @@ class Module : public ModuleBase {
         arguments);
     std::vector<Tensor> outputs;
     auto collect = [&outputs](Tensor& x) { outputs.push_back(x); };
-    detail::each_tensor(collect, result);
-    after_forward(inputs, outputs);
+    adjoint::detail::each_tensor(collect, result);
+    after_forward(inputs, outputs, call);
     next = 0;
     auto write_back = [&outputs, &next](Tensor& x) { x = std::move(outputs[next++]); };
-    detail::each_tensor(write_back, result);
+    adjoint::detail::each_tensor(write_back, result);
     return result;
   }
 };
