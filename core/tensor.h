@@ -20,6 +20,8 @@ namespace adjoint {
 
 struct TensorImpl;
 struct BackwardOptions;
+class Index;
+class Indexed;
 
 // A number that remembers whether it was written as an integer, a real or a bool, so that
 // `ints + 2` stays i64 and `ints + 0.5` becomes f32, as in PyTorch.
@@ -120,6 +122,13 @@ class Tensor {
   Tensor permute(const Shape& dims) const;
   Tensor sum() const;
   Tensor mean() const;
+  // Chosen elements, read or assigned: x.index({Slice(0, 2), mask}) = 0. See
+  // <adjoint/core/indexing.h>, without which this cannot be called.
+  Indexed index(std::initializer_list<Index> indices) const;
+  void index_put_(std::initializer_list<Index> indices, const Tensor& values,
+                  bool accumulate = false) const;
+  void index_put_(std::initializer_list<Index> indices, Scalar value,
+                  bool accumulate = false) const;
 
   // --- differentiation (see <adjoint/core/autograd.h>) ---
 

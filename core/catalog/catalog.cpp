@@ -152,6 +152,10 @@ std::vector<Row> rows() {
   add_activations(all);
   add_comparisons(all);
   add_selection(all);
+  add_indexing(all);
+  add_along(all);
+  add_scatters(all);
+  add_masks(all);
   add_layout(all);
   add_joins(all);
   add_reductions(all);

@@ -1,29 +1,15 @@
 // Rows of functions that write into a tensor: differentiated through a copy that they write into.
-#include <adjoint/core/autograd.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/random_tensors.h>
 
-#include "core/catalog/builders.h"
+#include "core/catalog/index_rows.h"
 
 namespace adjoint::catalog {
 namespace {
 
 Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 1.8, seed); }
-
-// Into a copy that lies in memory as the input does, if that is not recorded: a recorded view is
-// not to be written into.
-template <class F>
-TensorFunction written(F f) {
-  return [f](const Tensors& in) -> Tensors {
-    const bool plain = in[0].is_contiguous() || (grad_enabled() && in[0].requires_grad());
-    // Detached: it is no view of anything that anybody else sees.
-    const Tensor y = plain ? in[0].clone() : strided(in[0]).detach();
-    f(y, in);
-    return {y};
-  };
-}
 
 std::vector<ErrorCase> write_errors(const std::string& name, const std::string& functional,
                                     void (*f)(const Tensor&, const Tensor&)) {

@@ -1,5 +1,4 @@
 // Arithmetic, comparisons, selection.
-#include <adjoint/core/indexing.h>
 #include <adjoint/core/pointwise.h>
 
 #include "core/ops/pointwise.h"
@@ -296,22 +295,6 @@ Tensor where(const Tensor& condition, const Tensor& a, Scalar b) {
 
 Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
   return where(condition, scalar_tensor(a, promote_scalar(b.dtype(), a)), b);
-}
-
-// y = mask ? value : x;   dx = mask ? 0 : dy
-Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
-  const Op op("masked_fill", {x, mask}, {{"value", value.real()}});
-  op.check<DTypeError>(mask.dtype() == DType::boolean, "mask is of dtype ", mask.dtype(),
-                       "; expected bool");
-  op.check(broadcast_shapes("masked_fill", x.shape(), mask.shape()) == x.shape(), "mask of shape ",
-           mask.shape(), " for a tensor of ", x.shape(), "; expected one that broadcasts to it");
-  Tensor y = make_empty("masked_fill", x.shape(), x.dtype());
-  const TypedScalar typed(value, x.dtype());
-  kernel_table().elementwise.where[index(x.dtype())](
-      KernelScope(), with_scalar(make_loop<3>(x.shape(), {&y, &mask, &x}), typed, 2));
-  return op.differentiable(y, [mask = op.save(mask)](const Backward& g) -> Grads {
-    return {masked_fill(g.dy(0), *mask, 0), Tensor()};
-  });
 }
 
 }  // namespace adjoint

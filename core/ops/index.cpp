@@ -5,40 +5,41 @@
 #include <adjoint/core/pointwise.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "core/autograd/op.h"
 #include "core/ops/loops.h"
+#include "core/ops/places.h"
 
 namespace adjoint {
 namespace {
 
-// The indices, contiguous, each checked to be in [0, rows).
-Tensor checked_indices(const Tensor& indices, int64_t rows) {
-  check<DTypeError>(indices.dtype() == DType::i64, "embedding: indices are of dtype ",
-                    indices.dtype(), "; expected i64; convert them with to()");
-  Tensor checked = packed(indices);
-  const int64_t* begin = checked.impl()->data<int64_t>();
-  for (int64_t i = 0; i < checked.numel(); ++i) {
-    check<IndexError>(begin[i] >= 0 && begin[i] < rows, "embedding: index ", begin[i], " at ",
-                      unravel_index(i, indices.shape()), " of indices of shape ", indices.shape(),
-                      "; expected values in [0, ", rows, "), the rows of the weight");
-  }
-  return checked;
-}
+// The table's rows at index 0, as many as there are indices, and the indices beside them.
+struct RowLoop {
+  RowLoop(const Tensor& indices, const Tensor& table)
+      : shape({indices.numel(), table.shape()[1]}),
+        rows(make_view(table, shape, {0, table.strides()[1]}, table.impl()->offset)),
+        index(make_view(indices, shape, {1, 0}, indices.impl()->offset)) {}
 
-kernels::Rows rows_of(const Tensor& indices, int64_t width, int64_t skip) {
-  return {indices.impl()->data<int64_t>(), indices.numel(), width, skip};
-}
+  kernels::Along along(const Tensor& table, int64_t skip = -1) const {
+    return {table.strides()[0], table.shape()[0], skip};
+  }
+  Shape shape;
+  Tensor rows, index;
+};
 
 Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip);
 
-// table[indices[i]] += dy[i] for all i. REQUIRES: the indices are checked and contiguous, and table
-// is contiguous, of what dy is computed in.
-void scatter_add(const Tensor& dy, const Tensor& indices, int64_t skip, const Tensor& table) {
-  const Tensor rows = packed(dy);
-  kernel_table().index.scatter_add[index(dy.dtype())](KernelScope(),
-                                                      rows_of(indices, table.shape()[1], skip),
-                                                      rows.impl()->bytes(), table.impl()->bytes());
+// table[indices[i]] += dy[i] for all i. REQUIRES: the indices are contiguous and in range, and the
+// table is of what dy is computed in.
+void add_rows(const Tensor& dy, const Tensor& indices, int64_t skip, const Tensor& table) {
+  const RowLoop loop(indices, table);
+  const Tensor values = packed(dy);
+  const Tensor rows =
+      make_view(values, loop.shape, contiguous_strides(loop.shape), values.impl()->offset);
+  kernel_table().index.add[index(dy.dtype())](
+      KernelScope(), make_loop<3>(loop.shape, {&loop.rows, &loop.index, &rows}),
+      loop.along(table, skip));
 }
 
 // The gradient of `look_up` as an operator of its own: a table of `rows` rows with dy[i] added to
@@ -47,7 +48,7 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& indices, int64_t rows,
   const Op op("embedding_backward", {dy, indices}, {{"rows", rows}});
   const int64_t width = dy.shape().back();
   Tensor table = zeros({rows, width}, computed_in(dy.dtype()));
-  scatter_add(dy, indices, skip, table);
+  add_rows(dy, indices, skip, table);
   table = rounded(table, dy.dtype());
   return op.differentiable(table, [indices = op.save(indices), skip](const Backward& b) -> Grads {
     const Tensor i = *indices;
@@ -57,22 +58,24 @@ Tensor embedding_backward(const Tensor& dy, const Tensor& indices, int64_t rows,
   });
 }
 
-// REQUIRES: the indices are checked and contiguous.
+// REQUIRES: the indices are contiguous and in range.
 Tensor look_up(const Tensor& indices, const Tensor& weight, int64_t skip) {
   const Op op("embedding", {indices, weight}, {{"padding_idx", skip}});
-  const int64_t rows = weight.shape()[0], width = weight.shape()[1];
-  const Tensor table = packed(weight);
+  const int64_t rows = weight.shape()[0];
   Shape shape = indices.shape();
-  shape.push_back(width);
+  shape.push_back(weight.shape()[1]);
   Tensor y = make_empty("embedding", shape, weight.dtype());
-  kernel_table().index.gather[index(weight.dtype())](KernelScope(), rows_of(indices, width, -1),
-                                                     table.impl()->bytes(), y.impl()->bytes());
+  const RowLoop loop(indices, weight);
+  const Tensor flat = make_view(y, loop.shape, contiguous_strides(loop.shape), 0);
+  kernel_table().index.gather[std::countr_zero(element_size(weight.dtype()))](
+      KernelScope(), make_loop<3>(loop.shape, {&flat, &loop.index, &loop.rows}),
+      loop.along(weight));
   return op.differentiable(y, [indices = op.save(indices), rows, skip](const Backward& b) -> Grads {
     const Tensor& dy = b.dy(0);
     if (!grad_enabled() && computed_in(dy.dtype()) == dy.dtype()) {
       // Without a table of zeros, where a gradient is already there to be added to.
       if (const Tensor into = b.into(1); into.defined()) {
-        scatter_add(dy, *indices, skip, into);
+        add_rows(dy, *indices, skip, into);
         return {Tensor(), into};
       }
     }
@@ -113,7 +116,9 @@ Tensor embedding(const Tensor& indices, const Tensor& weight, std::optional<int6
                       rows, ")");
     skip = *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
   }
-  return look_up(checked_indices(indices, rows), weight, skip);
+  const Tensor i = packed(adjoint::indices("embedding", indices));
+  check_range("embedding", i, rows, false, "the rows of the weight");
+  return look_up(i, weight, skip);
 }
 
 Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }

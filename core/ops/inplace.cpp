@@ -9,11 +9,9 @@
 
 #include "core/autograd/op.h"
 #include "core/ops/loops.h"
+#include "core/ops/places.h"
 
 namespace adjoint {
-namespace {
-
-using kernels::Binary;
 
 void check_writable(const char* op, const Tensor& x) {
   check<Error>(x.defined(), op,
@@ -28,6 +26,10 @@ void check_writable(const char* op, const Tensor& x) {
 bool share_elements(const Tensor& a, const Tensor& b) {
   return a.impl()->storage == b.impl()->storage;
 }
+
+namespace {
+
+using kernels::Binary;
 
 bool same_layout(const Tensor& a, const Tensor& b) {
   return a.impl()->offset == b.impl()->offset && a.shape() == b.shape() &&

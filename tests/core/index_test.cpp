@@ -124,9 +124,16 @@ TEST(Embedding, EveryInstructionSetAddsAlike) {
     std::vector<std::vector<float>> results;
     for (int i = 0; i < count; ++i) {
       const Tensor table = zeros({9, width});
-      kernels::kernels_for(isas[i]).index.scatter_add[0](
-          KernelScope(), {indices.data<int64_t>(), 100, width, 4}, dy.raw_data(),
-          table.mutable_data<float>());
+      kernels::Loop<3> loop{};
+      loop.rank = 2;
+      loop.size[0] = width;
+      loop.size[1] = 100;
+      loop.data[0] = table.mutable_data<float>();
+      loop.data[1] = const_cast<int64_t*>(indices.data<int64_t>());
+      loop.data[2] = const_cast<float*>(dy.data<float>());
+      loop.stride[0][0] = loop.stride[2][0] = loop.stride[1][1] = 1;
+      loop.stride[2][1] = width;
+      kernels::kernels_for(isas[i]).index.add[kernels::kF32](KernelScope(), loop, {width, 9, 4});
       results.push_back(table.to_vector<float>());
     }
     for (const auto& r : results) EXPECT_EQ(r, results[0]);
