@@ -74,7 +74,7 @@ std::vector<ErrorCase> index_errors(const std::string& name, F f) {
           error("indices of f32", [=] { return f(x, 1, zeros({2})); },
                 {name + ": ", "f32", "i64 or i32"}),
           error("a dimension outside", [=] { return f(x, 2, indices({1}, 2)); },
-                {name + ": ", "2", "[-2, 2)"})};
+                {name + ": ", "2", "[-2, 1]"})};
 }
 
 Row index_select_row() {

@@ -112,13 +112,13 @@ Selection together() {
 
 Selection mask_and_indices() {
   return {"x[1], x[2]",
-          "(5, 4, 3) strided at mask (5, 4), indices (7)",
+          "(5, 4, 3) strided at mask (5, 4), indices (1)",
           strided(kSigned({5, 4, 3}, 9)),
-          {fixed_mask(), indices({7}, 3, 10)},
+          {fixed_mask(), indices({1}, 3, 10)},
           {7},
           [](const Arrays& in, const Shape& i) {
             const Shape at = true_element(in[1], i[0]);
-            return Shape{at[0], at[1], number(in[2], {i[0]}, 3)};
+            return Shape{at[0], at[1], number(in[2], {0}, 3)};
           },
           [](const Tensors& in) {
             return List{in[1], in[2]};
@@ -277,8 +277,8 @@ void add_index_puts(std::vector<Row>& rows) {
   const std::vector<Call> calls = {
       assigned(slices(), {3, 1, 4}, false),    assigned(slices(), {4}, true),
       assigned(columns(), {5, 2, 3, 3}, true), assigned(columns(), {2, 3, 1}, false, false),
-      assigned(masked(), {7, 1}, false),       assigned(apart(), {2, 3, 5}, true),
-      assigned(together(), {2, 2}, false),     assigned(mask_and_indices(), {7}, false),
+      assigned(masked(), {2}, false),          assigned(apart(), {2, 3, 5}, true),
+      assigned(together(), {2, 2}, false),     assigned(mask_and_indices(), {1}, false),
       assigned(nothing(), {0, 4}, true),       assigned(of_nothing(), {2}, false),
       assigned(truth(), {3}, false),           number_assigned(masked(), false),
       number_assigned(columns(), true)};
@@ -288,7 +288,7 @@ void add_index_puts(std::vector<Row>& rows) {
                   [=] {
                     return f(x, {both}, ones({3, 2}));
                   },
-                  {name + ": ", "(3, 2)", "(2, 3)", "broadcasts"}),
+                  {name + ": ", "(3, 2)", "(2, 3)", "broadcast"}),
             error("values of another dtype", [=] { return f(x, {both}, ones({3}, DType::f64)); },
                   {name + ": ", "f64", "f32", "to()"}),
             error("an index outside", [=] { return f(x, {tensor<int64_t>({2})}, ones({3})); },

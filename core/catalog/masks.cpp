@@ -197,7 +197,7 @@ Row one_hot_row() {
                       },
                       {"one_hot: ", "index 3", "(1,)", "[0, 3)"}),
                 error("a negative class", [] { return one_hot(tensor<int64_t>({-1})); },
-                      {"one_hot: ", "index -1", "(0,)"}),
+                      {"one_hot: ", "index -1", "(1,)", "0 or more"}),
                 error("nothing to count", [] { return one_hot(zeros({0}, DType::i64)); },
                       {"one_hot: ", "-1", "(0,)", "without elements"}),
                 error("classes of f32", [] { return one_hot(zeros({2})); },

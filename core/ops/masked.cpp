@@ -4,8 +4,6 @@
 #include <adjoint/core/layout.h>
 #include <adjoint/core/reductions.h>
 
-#include <limits>
-
 #include "core/ops/along.h"
 #include "core/ops/pointwise.h"
 
@@ -161,9 +159,15 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
            " without elements; expected their number");
   op.check<ConfigError>(infer || num_classes >= 0, "num_classes ", num_classes,
                         "; expected -1, or 0 and more");
-  const int64_t count = infer ? max(classes).item<int64_t>() + 1 : num_classes;
-  check_range(kOp, classes, infer ? std::numeric_limits<int64_t>::max() : count, false,
-              "the classes");
+  int64_t count = num_classes;
+  if (infer) {
+    const int64_t lowest = min(classes).item<int64_t>();
+    op.check<IndexError>(lowest >= 0, "index ", lowest, " among classes of shape ", x.shape(),
+                         "; expected 0 or more");
+    count = max(classes).item<int64_t>() + 1;
+  } else {
+    check_range(kOp, classes, count, false, "the classes");
+  }
   Shape shape = x.shape(), one = x.shape();
   Strides strides = classes.strides();
   shape.push_back(count);
