@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace adjoint {
@@ -122,9 +123,9 @@ class [[nodiscard]] Indexed {
   }
 
   // Broadcast and cast to x's dtype, as copy_ does; recorded as index_put_ is.
-  void operator=(const Tensor& values) &&;  // NOLINT(misc-unconventional-assign-operator)
-  void operator=(Scalar value) &&;          // NOLINT(misc-unconventional-assign-operator)
-  // NOLINTNEXTLINE(misc-unconventional-assign-operator)
+  void operator=(const Tensor& values) &&;
+  void operator=(Scalar value) &&;
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor): it writes elements.
   void operator=(Indexed&& values) && { std::move(*this) = values.read(); }
   // Read, computed and written: of several values for one place the last one stays, as in Python.
   template <class V>

@@ -358,12 +358,11 @@ Row take_along_dim_row() {
 
 Row take_row() {
   const auto sample = [](const std::string& name, const Tensor& x, const Tensor& index) {
-    const Shape shape = x.shape();
     return Sample{name,
                   {x, index},
                   binary([](const Tensor& t, const Tensor& i) { return take(t, i); }),
                   picked(index.shape(),
-                         [shape](const Arrays& in, const Shape& i) {
+                         [shape = x.shape()](const Arrays& in, const Shape& i) {
                            return unravel_index(number(in[1], i, shape.numel()), shape);
                          }),
                   {},

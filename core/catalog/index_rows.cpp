@@ -91,7 +91,7 @@ Row functional_row(const std::string& name, const std::vector<Call>& calls,
 Row in_place_row(const std::string& name, const std::vector<Call>& calls,
                  std::vector<ErrorCase> errors, std::function<Call()> large) {
   Row row = row_of(name, calls, std::move(errors), std::move(large), &in_place_sample);
-  const Call call = calls.front();
+  const Call& call = calls.front();
   const std::string functional = name.substr(0, name.size() - 1) + "()";
   const auto wrong = [&](const char* what, const Tensor& x, std::vector<std::string> says) {
     says.insert(says.begin(), name + ": ");

@@ -133,7 +133,8 @@ void add_scatter(std::vector<Row>& rows) {
   twice.name += ", some twice";
   twice.torch.clear();  // which leaves open what stays
   calls.push_back(twice);
-  const Scatter filled = repeated()[2];
+  const std::vector<Scatter> all = repeated();
+  const Scatter& filled = all[2];
   calls.push_back({filled.name + ", 2.5",
                    {filled.x, filled.index},
                    [](const Tensors& in) { return scatter(in[0], -1, in[1], 2.5); },

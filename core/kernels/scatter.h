@@ -118,16 +118,18 @@ ADJOINT_INLINE void for_runs(const Dims& dims, int64_t first, int64_t last, cons
 
 // Elements of rows that a task works on when it walks many indices.
 constexpr int64_t kColumns = 64;
-// Tasks that share a column, each with places of its own; each reads all indices.
+// Tasks that share rows of at least kRow columns, each with places of its own; each reads all
+// indices.
+constexpr int64_t kRow = 16;
 constexpr int64_t kMostParts = 8;
 
 // Note [Order of scatters]
 // The free dimensions of a loop are those in which the table moves by itself; in the others indices
 // move it. Two values meet only where their free positions are equal. A task has a range of free
 // positions, and walks all indices of each in order: no two tasks meet, and the order in which a
-// place is written does not depend on how many run at once. Where there are few free positions,
-// tasks share them, each taking the indices of a range of places: who writes a place changes with
-// the number of threads, the order does not.
+// place is written does not depend on how many run at once. Where rows are few columns wide, tasks
+// share them, each taking the indices of a range of places: who writes a place changes with the
+// number of threads, the order does not.
 template <class Body>
 class InOrder {
  public:
@@ -146,7 +148,9 @@ class InOrder {
     const int64_t least = indices_inside_ ? 1 : kColumns;
     const int64_t width = max_of(least, kGrain / moved_.count);
     const int64_t blocks = ceil_div(free_.count, width);
-    const bool shared = blocks < exec.threads && work >= 4 * kGrain;
+    // Reading all indices is worth it for rows; element by element it costs what it saves.
+    const bool rows_alike = !indices_inside_ && free_.stride[1][0] == 0 && free_.size[0] >= kRow;
+    const bool shared = rows_alike && blocks < exec.threads && work >= 4 * kGrain;
     const int64_t parts = shared ? min_of(exec.threads, kMostParts) : 1;
     parallel_tasks(exec, blocks * parts, [&](int64_t task) {
       const int64_t block = task / parts, part = task % parts;

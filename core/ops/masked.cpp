@@ -164,7 +164,8 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
     const int64_t lowest = min(classes).item<int64_t>();
     op.check<IndexError>(lowest >= 0, "index ", lowest, " among classes of shape ", x.shape(),
                          "; expected 0 or more");
-    count = max(classes).item<int64_t>() + 1;
+    const int64_t highest = max(classes).item<int64_t>();
+    op.check(!__builtin_add_overflow(highest, 1, &count), "too many classes: index ", highest);
   } else {
     check_range(kOp, classes, count, false, "the classes");
   }

@@ -247,7 +247,8 @@ Tensor read_places(const char* name, const Tensor& x, const Places& places, cons
   const Op op(name, {x, optional_input(index)});
   const auto backward = [places, from = x.shape(),
                          index = op.save(index)](const Backward& b) -> Grads {
-    const Tensor i = *index, dy = b.dy(0);
+    const Tensor i = *index;
+    const Tensor& dy = b.dy(0);
     if (!grad_enabled() && (places.by == By::ranges || sums_in(dy.dtype()) == dy.dtype())) {
       // Without a tensor of zeros, where a gradient is already there to be added to.
       const Tensor into = b.into(0);
