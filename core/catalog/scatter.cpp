@@ -76,6 +76,10 @@ Tensors inputs_of(const Scatter& s) { return {s.x, s.index, kSigned(s.src, 12)};
 template <class F, class G>
 Call scattered(const Scatter& s, const std::string& method, F f, G in_place,
                double (*reference)(double, double)) {
+  // Whose gradient for a larger source is an error.
+  const std::string torch = s.src == s.index.shape()
+                                ? "$." + method + "@(" + std::to_string(s.dim) + ", x[1], x[2])"
+                                : "";
   return {s.name,
           inputs_of(s),
           [f, dim = s.dim](const Tensors& in) { return f(in[0], dim, in[1], in[2]); },
@@ -85,7 +89,7 @@ Call scattered(const Scatter& s, const std::string& method, F f, G in_place,
           put(
               s.index.shape(), s.at(), [](const Arrays& in, const Shape& i) { return in[2].at(i); },
               reference),
-          "$." + method + "@(" + std::to_string(s.dim) + ", x[1], x[2])"};
+          torch};
 }
 
 template <class F>
@@ -151,10 +155,7 @@ void add_scatter(std::vector<Row>& rows) {
 
 void add_scatter_add(std::vector<Row>& rows) {
   const auto call = [](const Scatter& s) {
-    Call made = scattered(s, "scatter_add", &scatter_add, &scatter_add_, &sum_of);
-    // Whose gradient for a larger source is an error.
-    if (s.src != s.index.shape()) made.torch.clear();
-    return made;
+    return scattered(s, "scatter_add", &scatter_add, &scatter_add_, &sum_of);
   };
   std::vector<Call> calls;
   for (const Scatter& s : repeated()) calls.push_back(call(s));

@@ -18,7 +18,7 @@ Slices::Slices(const char* op, const Tensor& x, int64_t d, const Tensor& given, 
 
 Tensor index_for_each(const char* op, const Tensor& x, int dim, const Tensor& index,
                       bool negative) {
-  const Tensor i = indices(op, index);
+  Tensor i = indices(op, index);
   const int rank = std::max(x.dim(), 1);
   bool fits = std::max(i.dim(), 1) == rank;
   for (int d = 0; fits && d < std::min(x.dim(), i.dim()); ++d) {

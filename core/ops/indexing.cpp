@@ -184,7 +184,7 @@ class Parser {
   Tensor combined() const {
     Shape shape = entries_[0].index.shape();
     for (const Entry& e : entries_) shape = together(shape, e.index.shape());
-    const Tensor sum = zeros(shape, DType::i64);
+    Tensor sum = zeros(shape, DType::i64);
     int64_t weight = 1;
     for (size_t i = entries_.size(); i-- > 0;) {
       const Entry& e = entries_[i];

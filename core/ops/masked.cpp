@@ -146,6 +146,7 @@ std::vector<Tensor> where(const Tensor& condition) {
   if (condition.defined() && condition.dim() == 0) return {not_zero("where", condition)};
   const Tensor places = nonzero(condition);
   std::vector<Tensor> result;
+  result.reserve(static_cast<size_t>(condition.dim()));
   for (int d = 0; d < condition.dim(); ++d) result.push_back(select(places, 1, d));
   return result;
 }

@@ -127,9 +127,10 @@ Tensor summed(const Folding& r, const Tensor& x, const Tensor& index, const Tens
   const auto base = [&](const Tensor& self) {
     return r.include_self ? self : scatter(self, r.dim, index, 0);
   };
-  const Tensor total = scatter_add(base(x), r.dim, index, src);
+  Tensor total = scatter_add(base(x), r.dim, index, src);
   if (!mean) return total;
-  Tensor count = scatter_add(base(ones_like(x)), r.dim, index, ones(index.shape(), x.dtype()));
+  const Tensor count =
+      scatter_add(base(ones_like(x)), r.dim, index, ones(index.shape(), x.dtype()));
   return is_floating_point(x.dtype()) ? total / count : floor_divide(total, count);
 }
 
