@@ -140,6 +140,7 @@ void add_products(std::vector<Row>& rows);
 void add_networks(std::vector<Row>& rows);
 void add_losses(std::vector<Row>& rows);
 void add_attention(std::vector<Row>& rows);
+void add_convolution(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);
 

@@ -163,6 +163,7 @@ std::vector<Row> rows() {
   add_networks(all);
   add_losses(all);
   add_attention(all);
+  add_convolution(all);
   add_random(all);
   add_inplace(all);
   return all;

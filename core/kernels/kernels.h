@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/kernels/attention.h"
+#include "core/kernels/conv.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/fused_optimizer.h"
@@ -29,6 +30,7 @@ namespace adjoint::kernels {
 #define ADJOINT_KERNEL_FAMILIES(X)         \
   X(GemmTable, gemm)                       \
   X(SkinnyTable, skinny)                   \
+  X(ConvTable, conv)                       \
   X(ElementwiseTable, elementwise)         \
   X(UnaryTable, unary)                     \
   X(ReduceTable, reduce)                   \
