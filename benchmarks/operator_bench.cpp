@@ -5,6 +5,7 @@
 #include <adjoint/core/activations.h>
 #include <adjoint/core/attention.h>
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/convolution.h>
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/linalg.h>
@@ -202,6 +203,35 @@ void add_products(std::vector<Case>& cases) {
   }
 }
 
+void add_convolutions(std::vector<Case>& cases) {
+  struct Convolution {
+    Shape x, weight;
+    ConvOptions options;
+  };
+  const Convolution convolutions[] = {
+      {{32, 64, 32, 32}, {64, 64, 3, 3}, {.padding = 1}},
+      {{32, 256, 8, 8}, {256, 256, 3, 3}, {.padding = 1}},
+      {{64, 1, 28, 28}, {32, 1, 3, 3}, {.padding = 1}},
+      {{8, 3, 224, 224}, {64, 3, 7, 7}, {.stride = 2, .padding = 3}},
+      {{16, 64, 56, 56}, {128, 64, 3, 3}, {.stride = 2, .padding = 1}},
+      {{16, 64, 56, 56}, {256, 64, 1, 1}, {}},
+      {{16, 144, 56, 56}, {144, 1, 3, 3}, {.padding = 1, .groups = 144}}};
+  for (const Convolution& c : convolutions) {
+    const auto inputs = [c] { return std::vector{leaf(c.x), leaf(c.weight)}; };
+    const Function run = [c](const std::vector<Tensor>& in) {
+      return conv2d(in[0], in[1], {}, c.options);
+    };
+    const int64_t stride = c.options.stride[0], padding = c.options.padding.numbers()[0];
+    const int64_t size = (c.x[2] + 2 * padding - c.weight[2]) / stride + 1;
+    const double product = 2 * elements(c.weight) * static_cast<double>(c.x[0] * size * size);
+    cases.push_back({"conv2d/" + shape_text(c.x) + "_by_" + shape_text(c.weight),
+                     inputs,
+                     run,
+                     {},
+                     {product, 3 * product}});
+  }
+}
+
 // --- running them ---
 
 void report(benchmark::State& state, double bytes, double flops) {
@@ -249,6 +279,7 @@ int main(int argc, char** argv) {
   add_reductions(cases);
   add_rows(cases);
   add_products(cases);
+  add_convolutions(cases);
   for (const Case& c : cases) {
     benchmark::RegisterBenchmark((c.name + "/forward").c_str(), [&c](benchmark::State& state) {
       forward(state, c);

@@ -5,6 +5,7 @@
 #include <adjoint/core/attention.h>
 #include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/convolution.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inference_weights.h>
 #include <adjoint/core/layout.h>
@@ -265,6 +266,11 @@ void attention(const char* name, const Shape& shape) {
                    [&] { return scaled_dot_product_attention(q, k, v, {.is_causal = true}); });
 }
 
+void convolution(const char* name, const Shape& input, const Shape& weight) {
+  const Tensor x = leaf(input), w = leaf(weight);
+  forward_backward(name, {x, w}, [&] { return conv2d(x, w, {}, {.padding = 1}); });
+}
+
 void ops() {
   manual_seed(0);
   attention("attn_causal_2x12x512x64", {2, 12, 512, 64});
@@ -293,6 +299,9 @@ void ops() {
     forward_backward("linear_ce_512x768x50257", {h, w},
                      [&] { return linear_cross_entropy(h, w, target); });
   }
+  convolution("conv_32x64x32x32_k3", {32, 64, 32, 32}, {64, 64, 3, 3});
+  convolution("conv_32x256x8x8_k3", {32, 256, 8, 8}, {256, 256, 3, 3});
+  convolution("conv_64x1x28x28_k3", {64, 1, 28, 28}, {32, 1, 3, 3});
   {
     const Tensor x = leaf({4096, 3072});
     forward_backward("sum_4096x3072_dim0", {x}, [&] { return sum(x, {0}); });

@@ -79,6 +79,14 @@ FLOPS = {
         7 * 2 * 12 * (2048 * 2048 // 2) * 64,
         "over the triangle, 2 products forward, 4 backward, 1 recomputed",
     ),
+    "conv_32x64x32x32_k3": (
+        3 * 2 * 32 * 64 * 1024 * 64 * 9,
+        "three products of 64 x 576 x 32768",
+    ),
+    "conv_32x256x8x8_k3": (
+        3 * 2 * 32 * 256 * 64 * 256 * 9,
+        "three products of 256 x 2304 x 2048",
+    ),
 }
 
 

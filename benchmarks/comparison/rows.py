@@ -165,6 +165,8 @@ TARGETS = [
     Target("ops", "linear_ce_512x768x50257", "fwd_bwd", 1.4),
     Target("ops", "attn_causal_2x12x512x64", "fwd_bwd", 2),
     Target("ops", "attn_causal_1x12x2048x64", "fwd_bwd", 1.3),
+    Target("ops", "conv_(32x64x32x32|32x256x8x8)_k3", "fwd_bwd", 1),
+    Target("ops", "conv_64x1x28x28_k3", "fwd_bwd", 2),
     Target("ops", "adamw_50M", "step", 1, None, None),
     Target("seed_forward", "seed_block_small", "fwd", 3),
     Target("seed_forward", "seed_block_medium", "fwd", 1.6),

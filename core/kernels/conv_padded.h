@@ -116,8 +116,9 @@ struct PaddedLayout {
   }
 };
 
-// Whether some tap reads row r of the copy, in dimension d.
+// Whether some tap may read row r of the copy, in dimension d.
 inline bool row_is_read(const ConvShape& s, int d, int64_t r) {
+  if (s.stride[d] == 1) return true;
   for (int64_t k = 0; k < s.kernel[d] && k * s.dilation[d] <= r; ++k) {
     if ((r - k * s.dilation[d]) % s.stride[d] == 0) return true;
   }
@@ -125,11 +126,15 @@ inline bool row_is_read(const ConvShape& s, int d, int64_t r) {
 }
 
 template <class T>
-void fill_zeros(T* to, int64_t n) {
+void fill(T* to, int64_t n, T value) {
   using V = Vec<T>;
   int64_t i = 0;
-  for (; i + V::size <= n; i += V::size) V(0).store(to + i);
-  if (i < n) V(0).store_n(to + i, static_cast<int>(n - i));
+  for (; i + V::size <= n; i += V::size) V(value).store(to + i);
+  if (i < n) V(value).store_n(to + i, static_cast<int>(n - i));
+}
+template <class T>
+ADJOINT_INLINE void fill_zeros(T* to, int64_t n) {
+  if (n > 0) fill(to, n, T(0));
 }
 
 // to[i] = from[i stride] for i < n
@@ -161,29 +166,33 @@ struct Inside {
   }
 };
 
-// The rows of one channel of one image that the region reads.
+// The rows of one channel of one image that the region reads, phase by phase: what a row of a phase
+// has inside the input is the same for all rows.
 template <class T>
 void fill_channel(const ConvShape& s, const PaddedLayout& layout, const Region& region, const T* in,
                   T* to) {
-  for (int64_t d = 0; d < rows_of(s, 0, region.size[0]); ++d) {
-    const int64_t at_d = region.begin[0] * s.stride[0] - s.padding[0] + d;
-    if (!row_is_read(s, 0, d)) continue;
-    for (int64_t h = 0; h < rows_of(s, 1, region.size[1]); ++h) {
-      const int64_t at_h = region.begin[1] * s.stride[1] - s.padding[1] + h;
-      if (!row_is_read(s, 1, h)) continue;
-      T* const row = to + d * layout.plane + h * layout.row;
-      if (at_d < 0 || at_d >= s.in[0] || at_h < 0 || at_h >= s.in[1]) {
-        fill_zeros(row, layout.row);
-        continue;
-      }
-      const T* const from = in + (at_d * s.in[1] + at_h) * s.in[2];
-      for (int64_t p = 0; p < layout.phases; ++p) {
-        T* const part = row + p * layout.phase_size;
-        const Inside inside(s, region.begin[2], layout.phase[p], layout.phase_size);
-        fill_zeros(part, inside.first);
-        copy_spaced(part + inside.first, from + inside.from + inside.first * s.stride[2],
-                    s.stride[2], inside.last - inside.first);
-        fill_zeros(part + inside.last, layout.phase_size - inside.last);
+  const int64_t rows_d = rows_of(s, 0, region.size[0]), rows_h = rows_of(s, 1, region.size[1]);
+  const int64_t first_d = region.begin[0] * s.stride[0] - s.padding[0];
+  const int64_t first_h = region.begin[1] * s.stride[1] - s.padding[1];
+  for (int64_t p = 0; p < layout.phases; ++p) {
+    const int64_t size = layout.phase_size;
+    const Inside inside(s, region.begin[2], layout.phase[p], size);
+    const int64_t from = inside.from + inside.first * s.stride[2];
+    for (int64_t d = 0; d < rows_d; ++d) {
+      const int64_t at_d = first_d + d;
+      if (!row_is_read(s, 0, d)) continue;
+      for (int64_t h = 0; h < rows_h; ++h) {
+        const int64_t at_h = first_h + h;
+        if (!row_is_read(s, 1, h)) continue;
+        T* const row = to + d * layout.plane + h * layout.row + p * size;
+        if (at_d < 0 || at_d >= s.in[0] || at_h < 0 || at_h >= s.in[1]) {
+          fill_zeros(row, size);
+          continue;
+        }
+        fill_zeros(row, inside.first);
+        copy_spaced(row + inside.first, in + (at_d * s.in[1] + at_h) * s.in[2] + from, s.stride[2],
+                    inside.last - inside.first);
+        fill_zeros(row + inside.last, size - inside.last);
       }
     }
   }
@@ -256,11 +265,15 @@ void gather(const PaddedLayout& layout, int64_t taps, const T* padded, int64_t c
   f(layout, taps, padded, channels, moves, count, to, to_row);
 }
 
+// The longest block of the sum, unless one channel has more taps: a sliver of columns stays in the
+// first cache beside the panel that passes by. A constant of the instruction set.
+constexpr int64_t kConvKc = 256;
+
 // Channels in blocks whose windows are one block of the sum.
 struct ChannelBlocks {
   int64_t channels, count, size;
   ChannelBlocks(int64_t all, int64_t taps) : channels(all) {
-    const int64_t most = max_of(1, kKc / max_of(1, taps));
+    const int64_t most = max_of(1, kConvKc / max_of(1, taps));
     count = max_of(1, ceil_div(all, most));
     size = ceil_div(all, count);
   }

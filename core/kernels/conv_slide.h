@@ -149,22 +149,25 @@ void slide_direct(const Slide<T>& s, const Region& r, int64_t group, int64_t blo
   if (used > 0) flush();
 }
 
-// Panels [first_panel, last_panel) of a region, for one block of channels.
+// Panels [first_panel, last_panel) of a region, for one block of channels. The positions of an
+// image begin `out_image` after those of the one before.
 template <class T>
 void slide_block(const Slide<T>& s, const Region& r, int64_t group, int64_t block,
                  int64_t first_panel, int64_t last_panel, const T* padded, T* sliver, T* out,
-                 int64_t out_row) {
+                 int64_t out_row, int64_t out_image) {
   const Panels<T> panels(s.s.out_channels);
   const int64_t channels = s.blocks.length(block), total = r.positions();
+  const int64_t of_image = total / max_of(1, r.images);
   Move moves[kNr<T>];
   for (int64_t q = 0; q < total; q += kNr<T>) {
     const int cols = static_cast<int>(min_of(kNr<T>, total - q));
     const int64_t count = list_moves<T>(s.layout, r, channels * s.layout.channel, q, cols, moves);
     gather(s.layout, s.taps, padded, channels, moves, count, sliver, int64_t{kNr<T>});
+    T* const place = out + q / of_image * out_image + q % of_image;
     for (int64_t p = first_panel; p < last_panel; ++p) {
       const int64_t i = panels.begin(p);
       Output<T> o{};
-      o.out = out + i * out_row + q;
+      o.out = place + i * out_row;
       o.out_row = out_row;
       o.cols = cols;
       if (block > 0) {
@@ -195,12 +198,13 @@ void slide_item(void* context, int64_t item, void* memory) {
   T* const out = waits ? sliver + s.sliver_size : place;
   const int64_t positions = positions_of_image(s.s);
   const int64_t out_row = waits ? s.wait_row : positions;
+  const int64_t out_image = waits ? positions : s.s.groups * s.s.out_channels * positions;
   for (int64_t b = 0; b < s.blocks.count; ++b) {
     fill_padded(s.s, s.layout, r, s.in, group, s.blocks.begin(b), s.blocks.begin(b + 1), padded);
     if (s.direct()) {
       slide_direct(s, r, group, b, padded);
     } else {
-      slide_block(s, r, group, b, first, last, padded, sliver, out, out_row);
+      slide_block(s, r, group, b, first, last, padded, sliver, out, out_row, out_image);
     }
   }
   if (!waits) return;
@@ -215,10 +219,8 @@ void slide_item(void* context, int64_t item, void* memory) {
 // How positions, images and rows are divided; it leaves the bits alone.
 template <class T>
 Tile slide_tile(const Exec& exec, const ConvShape& s) {
-  const int64_t enough = 2 * exec.threads;
-  const int64_t most = max_of(1, s.batch * s.groups / (exec.threads > 1 ? enough : 1));
-  const bool fits = positions_of_image(s) % kNr<T> == 0 || positions_of_image(s) >= 512;
-  return choose_tile(s, kSlidePositions, fits ? 1 : most, kNr<T>);
+  const int64_t items = exec.threads > 1 ? kTasksPerThread * exec.threads : 1;
+  return choose_tile(s, kSlidePositions, max_of(1, s.batch * s.groups / items), kNr<T>);
 }
 
 template <class T>
@@ -261,7 +263,10 @@ void slide(const Exec& exec, const ConvShape& shape, const T* in, const ConvWeig
   s.padded_size = ceil_div(tile.images * s.blocks.size * s.layout.channel + Vec<T>::size, 16) * 16;
   if (!s.direct()) {
     s.sliver_size = ceil_div(s.blocks.size * taps * kNr<T> + Vec<T>::size, 16) * 16;
-    if (tile.images > 1) s.wait_row = ceil_div(tile.positions(), 16) * 16 + 16;
+    // A sliver of two images has no place of its own.
+    if (tile.images > 1 && positions_of_image(shape) % kNr<T> != 0) {
+      s.wait_row = ceil_div(tile.positions(), 16) * 16 + 16;
+    }
   }
   const int64_t size = s.padded_size + s.sliver_size + s.wait_row * shape.out_channels;
   run_items(exec, items, size * static_cast<int64_t>(sizeof(T)), slide_item<T>, &s);

@@ -50,14 +50,14 @@ void unpad(const Scatter<T>& s, int64_t image, int64_t group, int64_t first, int
         const int64_t at_d = d + c.padding[0], at_h = h + c.padding[1];
         const bool covered = at_d >= 0 && at_d < rows_of(c, 0, c.out[0]) && at_h >= 0 &&
                              at_h < rows_of(c, 1, c.out[1]);
-        for (int64_t w = 0; w < c.in[2]; ++w) to[w] = b;
+        fill(to, c.in[2], b);
         if (!covered) continue;
         const T* const row = padded + at_d * s.layout.plane + at_h * s.layout.row;
         for (int64_t p = 0; p < s.layout.phases; ++p) {
           const T* const part = row + p * s.layout.phase_size;
           const Inside inside(c, 0, s.layout.phase[p], s.layout.phase_size);
           for (int64_t w = inside.first; w < inside.last; ++w) {
-            to[inside.from + w * c.stride[2]] += part[w];
+            to[inside.from + w * c.stride[2]] = part[w] + b;
           }
         }
       }

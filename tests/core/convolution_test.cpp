@@ -220,7 +220,9 @@ TEST(Convolution, NotFiniteNumbersStayInTheirWindows) {
   for (size_t i = 0; i < y.size(); ++i) {
     const bool sees = i >= 19 && i <= 21;
     EXPECT_EQ(std::isinf(y[i]), sees) << i;
-    if (!sees) EXPECT_EQ(y[i], i == 0 || i == 39 ? 2.0F : 3.0F) << i;
+    if (!sees) {
+      EXPECT_EQ(y[i], i == 0 || i == 39 ? 2.0F : 3.0F) << i;
+    }
   }
   // The gradient of the weight, of a tail of a row: what lies behind it has no part in it.
   Tensor w = ones({1, 1, 1, 3}).requires_grad_();
@@ -264,7 +266,7 @@ TEST(Convolution, AutocastComputesInBf16) {
   const Tensor w = random({4, 3, 3, 3}, 10, DType::f32).requires_grad_();
   Tensor y;
   {
-    const Autocast guard;
+    const Autocast guard(true);
     y = conv2d(x, w);
   }
   EXPECT_EQ(y.dtype(), DType::bf16);
