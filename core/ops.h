@@ -24,3 +24,5 @@
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/random_tensors.h>
 #include <adjoint/core/reductions.h>
+#include <adjoint/core/scans.h>
+#include <adjoint/core/sorting.h>

@@ -159,6 +159,9 @@ std::vector<Row> rows() {
   add_layout(all);
   add_joins(all);
   add_reductions(all);
+  add_moments(all);
+  add_scans(all);
+  add_sorting(all);
   add_products(all);
   add_networks(all);
   add_losses(all);

@@ -19,8 +19,10 @@
 #include "core/kernels/norm.h"
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
+#include "core/kernels/scan.h"
 #include "core/kernels/skinny.h"
 #include "core/kernels/softmax.h"
+#include "core/kernels/sort.h"
 #include "core/kernels/unary.h"
 
 namespace adjoint::kernels {
@@ -34,6 +36,8 @@ namespace adjoint::kernels {
   X(ElementwiseTable, elementwise)         \
   X(UnaryTable, unary)                     \
   X(ReduceTable, reduce)                   \
+  X(ScanTable, scan)                       \
+  X(SortTable, sort)                       \
   X(SoftmaxTable, softmax)                 \
   X(NormTable, norm)                       \
   X(LossTable, loss)                       \

@@ -10,7 +10,9 @@ namespace adjoint::kernels {
 
 enum class Reduction : int32_t {
   sum,                 // bool and i64 give i64
-  squared_deviations,  // sum of (x - center)^2; floating only
+  product,             // not of i32, u8 and bool
+  absolute,            // sum of |x|; floating only
+  squared_deviations,  // sum of (x - center)^2, of x^2 where there is none; floating only
   finite,              // sum of 0 x: 0 if all are finite, NaN otherwise; floating only
   max,                 // NaN wins
   min,

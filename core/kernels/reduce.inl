@@ -43,6 +43,25 @@ struct SumOf {
   static ADJOINT_INLINE A lanes(Vec<A> x) { return reduce_add(x); }
 };
 template <class A>
+struct ProductOf {
+  using Merged = ProductOf;
+  static ADJOINT_INLINE A identity() { return A(1); }
+  static ADJOINT_INLINE Vec<A> map(Vec<A> x, Vec<A>) { return x; }
+  static ADJOINT_INLINE Vec<A> combine(Vec<A> a, Vec<A> b) { return a * b; }
+  static ADJOINT_INLINE A lanes(Vec<A> x) {
+    A lane[Vec<A>::size];
+    x.store(lane);
+    for (int half = Vec<A>::size / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) lane[i] = lane[i] * lane[i + half];
+    }
+    return lane[0];
+  }
+};
+template <class A>
+struct SumOfAbsolute : SumOf<A> {
+  static ADJOINT_INLINE Vec<A> map(Vec<A> x, Vec<A>) { return abs(x); }
+};
+template <class A>
 struct SquaredDeviations : SumOf<A> {
   static ADJOINT_INLINE Vec<A> map(Vec<A> x, Vec<A> center) {
     const Vec<A> d = x - center;
@@ -494,6 +513,8 @@ constexpr void set_integer(ReduceTable& t, Reduction op) {
 constexpr ReduceTable make_table() {
   ReduceTable t{};
   set_floating<SumOf>(t, Reduction::sum);
+  set_floating<ProductOf>(t, Reduction::product);
+  set_floating<SumOfAbsolute>(t, Reduction::absolute);
   set_floating<SquaredDeviations>(t, Reduction::squared_deviations);
   set_floating<Finite>(t, Reduction::finite);
   set_floating<MaxOf>(t, Reduction::max);
@@ -501,6 +522,8 @@ constexpr ReduceTable make_table() {
   set_integer<SumOf>(t, Reduction::sum);
   set_integer<MaxOf>(t, Reduction::max);
   set_integer<MinOf>(t, Reduction::min);
+  t.reduce[static_cast<int>(Reduction::product)][kI64] =
+      &reduce<int64_t, int64_t, ProductOf<int64_t>>;
   t.reduce[static_cast<int>(Reduction::sum)][kBool] = &reduce<bool, int64_t, SumOf<int64_t>>;
   t.reduce[static_cast<int>(Reduction::max)][kBool] = &reduce<bool, bool, MaxOf<bool>>;
   t.reduce[static_cast<int>(Reduction::min)][kBool] = &reduce<bool, bool, MinOf<bool>>;

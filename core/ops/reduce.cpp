@@ -1,31 +1,26 @@
-// Reductions.
+// Reductions: sums, choices and questions. Those of several steps stand in moments.cpp.
 #include <adjoint/core/layout.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "core/autograd/gradient_ops.h"
-#include "core/autograd/op.h"
-#include "core/ops/loops.h"
+#include "core/ops/reduce.h"
 
 namespace adjoint {
-namespace {
+namespace reduction {
 
-using Kind = kernels::Reduction;
+Shape Dims::gone() const {
+  Shape dims;
+  for (int d = 0; d < keep.rank(); ++d) {
+    if (reduced[d]) dims.push_back(d);
+  }
+  return dims;
+}
 
-// Which dimensions go, and what is left.
-struct Dims {
-  bool reduced[kMaxDims] = {};
-  Shape keep;   // x's shape with 1 in place of each reduced size
-  Shape shape;  // of the result
-  int64_t count = 1;
-};
-
-// No dims at all means all of them, as in PyTorch.
 Dims reduced_dims(const Op& op, const Tensor& x, const Shape& dims, bool keepdim) {
   Dims result;
   for (int64_t dim : dims) {
@@ -44,6 +39,8 @@ Dims reduced_dims(const Op& op, const Tensor& x, const Shape& dims, bool keepdim
   }
   return result;
 }
+
+namespace {
 
 // One group of dimensions of a kernel's task, innermost first, neighbours merged.
 struct Group {
@@ -104,25 +101,57 @@ void run(Kind kind, const Tensor& x, const Tensor& y, const Dims& dims, const Te
   kernel_table().reduce.reduce[static_cast<int>(kind)][index(x.dtype())](KernelScope(), r);
 }
 
-// What `kind` leaves of x, in what x is computed in (and i64 for sums of bools).
+}  // namespace
+
 Tensor reduced(const Op& op, Kind kind, const Tensor& x, const Dims& dims, DType dtype,
-               const Tensor& center = {}) {
+               const Tensor& center) {
   Tensor y = make_empty(op.name(), dims.shape, dtype);
   run(kind, x, y, dims, center);
   return y;
 }
-Tensor reduced(const Op& op, Kind kind, const Tensor& x, const Dims& dims,
-               const Tensor& center = {}) {
+Tensor reduced(const Op& op, Kind kind, const Tensor& x, const Dims& dims, const Tensor& center) {
   return reduced(op, kind, x, dims, computed_in(x.dtype()), center);
 }
 
-// y /= divisor, as part of another operator. REQUIRES: y is fresh, of f32 or f64.
 void divide(const Tensor& y, double divisor) {
   const Tensor by = scalar_tensor(divisor, y.dtype());
   kernel_table().elementwise.binary[static_cast<int>(kernels::Binary::div)][index(y.dtype())](
       KernelScope(), make_loop<3>(y.shape(), {&y, &y, &by}));
 }
 
+Place one_dim(const Op& op, const Tensor& x, int64_t dim, bool keepdim) {
+  const int d = normalize_dim(op.name(), dim, x.dim());
+  const Place place{
+      x.dim() == 0 ? reduced_dims(op, x, {}, keepdim) : reduced_dims(op, x, {d}, keepdim), d};
+  op.check(place.dims.count > 0, "no elements to choose from along dimension ", dim, " of shape ",
+           x.shape(), "; expected at least one");
+  return place;
+}
+
+Tensor truth(const Tensor& x) {
+  const NoGrad guard;
+  return x.dtype() == DType::boolean ? x : ne(x, 0);
+}
+
+Tensor shared_among_equals(const Tensor& x, const Tensor& y, const Tensor& dy, const Dims& dims) {
+  Tensor mask, count;
+  {
+    const NoGrad guard;  // which elements are equal is constant
+    mask = x == y;
+    if (any(isnan(y))) mask = logical_or(mask, logical_and(isnan(x), isnan(y)));
+    const Shape gone = dims.gone();
+    count = gone.empty() ? to(mask, dy.dtype()) : to(sum(mask, gone, kKeepDim), dy.dtype());
+  }
+  return where(mask, dy / count, 0.0);
+}
+
+}  // namespace reduction
+
+namespace {
+
+using namespace reduction;
+
+// y = sum(x);   dx = dy
 Tensor sum_over(const char* name, const Tensor& x, const Shape& requested, bool keepdim) {
   const Op op(name, {x}, {{"dims", requested}, {"keepdim", keepdim}});
   const Dims dims = reduced_dims(op, x, requested, keepdim);
@@ -159,37 +188,12 @@ Tensor extremum(const char* name, Kind kind, const Tensor& x, const Shape& reque
   Tensor y = rounded(reduced(op, kind, x, dims), x.dtype());
   return op.differentiable(
       y, [x = op.save(x), y = op.save_output(y), dims](const Backward& b) -> Grads {
-        const Tensor x0 = *x;
-        Tensor mask, share;
-        {
-          const NoGrad guard;  // which elements are maxima is constant
-          mask = x0 == reshape(*y, dims.keep);
-          Shape gone;
-          for (int d = 0; d < dims.keep.rank(); ++d) {
-            if (dims.reduced[d]) gone.push_back(d);
-          }
-          share = gone.empty() ? to(mask, x0.dtype()) : to(sum(mask, gone, kKeepDim), x0.dtype());
-        }
-        return {where(mask, reshape(b.dy(0), dims.keep) / share, 0.0)};
+        return {shared_among_equals(*x, reshape(*y, dims.keep), reshape(b.dy(0), dims.keep), dims)};
       });
 }
 
-struct Place {
-  Dims dims;
-  int d;  // the dimension; 0 for a 0-dimensional tensor
-};
-
-Place one_dim(const Op& op, const Tensor& x, int64_t dim, bool keepdim) {
-  const int d = normalize_dim(op.name(), dim, x.dim());
-  const Place place{
-      x.dim() == 0 ? reduced_dims(op, x, {}, keepdim) : reduced_dims(op, x, {d}, keepdim), d};
-  op.check(place.dims.count > 0, "no elements to choose from along dimension ", dim, " of shape ",
-           x.shape(), "; expected at least one");
-  return place;
-}
-
-Tensor find_index(const Tensor& x, const Tensor& values, const Dims& dims) {
-  Tensor indices = make_empty("argmax", dims.shape, DType::i64);
+Tensor find_index(const char* name, const Tensor& x, const Tensor& values, const Dims& dims) {
+  Tensor indices = make_empty(name, dims.shape, DType::i64);
   kernels::Reduce r = make_reduce(x, indices, dims);
   r.center = values.impl()->bytes();
   if (dims.count == 1) {
@@ -206,7 +210,7 @@ ValuesAndIndices extremum_with_index(const char* name, Kind kind, const Tensor& 
   const Op op(name, {x}, {{"dim", dim}, {"keepdim", keepdim}});
   const Place place = one_dim(op, x, dim, keepdim);
   Tensor y = reduced(op, kind, x, place.dims);
-  const Tensor indices = find_index(x, y, place.dims);
+  const Tensor indices = find_index(name, x, y, place.dims);
   y = rounded(y, x.dtype());
   auto results = op.differentiable(
       std::array<Tensor, 2>{y, indices},
@@ -220,6 +224,33 @@ ValuesAndIndices extremum_with_index(const char* name, Kind kind, const Tensor& 
         return {where(mask, reshape(b.dy(0), place.dims.keep), 0.0)};
       });
   return {results[0], results[1]};
+}
+
+// i = the first index of max over dim
+Tensor index_along(const char* name, Kind kind, const Tensor& x, int64_t dim, bool keepdim) {
+  const Op op(name, {x}, {{"dim", dim}, {"keepdim", keepdim}});
+  const Place place = one_dim(op, x, dim, keepdim);
+  return op.no_gradient(find_index(name, x, reduced(op, kind, x, place.dims), place.dims));
+}
+
+// The same of all elements in row-major order.
+Tensor index_of_all(const char* name, Kind kind, const Tensor& x) {
+  const Op op(name, {x});
+  op.check(x.numel() > 0, "no elements to choose from: shape ", x.shape(),
+           "; expected at least one");
+  const NoGrad guard;
+  const Tensor row = reshape(packed(x), {x.numel()});
+  const Dims dims = reduced_dims(op, row, {}, false);
+  return op.no_gradient(find_index(name, row, reduced(op, kind, row, dims), dims));
+}
+
+// y = whether any (all) of x are not 0
+Tensor truth_along(const char* name, Kind kind, const Tensor& x, const Shape& requested,
+                   bool keepdim) {
+  const Op op(name, {x}, {{"dims", requested}, {"keepdim", keepdim}});
+  const Dims dims = reduced_dims(op, x, requested, keepdim);
+  Tensor y = reduced(op, kind, truth(x), dims, DType::boolean);
+  return op.no_gradient(x.dtype() == DType::u8 ? rounded(y, DType::u8) : y);
 }
 
 }  // namespace
@@ -249,34 +280,13 @@ ValuesAndIndices min(const Tensor& x, int64_t dim, bool keepdim) {
 }
 
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
-  const Op op("argmax", {x}, {{"dim", dim}, {"keepdim", keepdim}});
-  const Place place = one_dim(op, x, dim, keepdim);
-  const Tensor values = reduced(op, Kind::max, x, place.dims);
-  return op.no_gradient(find_index(x, values, place.dims));
+  return index_along("argmax", Kind::max, x, dim, keepdim);
 }
-
-// y = sum (x - mean)^2 / (n - correction);   dx = dy 2 (x - mean) / (n - correction)
-Tensor var(const Tensor& x, const Shape& requested, double correction, bool keepdim) {
-  const Op op("var", {x}, {{"dims", requested}, {"correction", correction}, {"keepdim", keepdim}});
-  op.check_floating(0);
-  const Dims dims = reduced_dims(op, x, requested, keepdim);
-  // As PyTorch: no degrees of freedom give NaN, or infinity where the mean leaves a remainder.
-  const double divisor = std::max(0.0, static_cast<double>(dims.count) - correction);
-  const Tensor center = reduced(op, Kind::sum, x, dims);
-  divide(center, static_cast<double>(dims.count));
-  Tensor y = reduced(op, Kind::squared_deviations, x, dims, center);
-  divide(y, divisor);
-  y = rounded(y, x.dtype());
-  return op.differentiable(y, [x = op.save(x), dims, divisor](const Backward& b) -> Grads {
-    const Tensor x0 = to(*x, computed_in((*x).dtype()));  // not to cancel what is rounded
-    Shape gone;
-    for (int d = 0; d < dims.keep.rank(); ++d) {
-      if (dims.reduced[d]) gone.push_back(d);
-    }
-    return {(x0 - mean(x0, gone, kKeepDim)) * (reshape(b.dy(0), dims.keep) * (2.0 / divisor))};
-  });
+Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) {
+  return index_along("argmin", Kind::min, x, dim, keepdim);
 }
-Tensor var(const Tensor& x) { return var(x, Shape{}); }
+Tensor argmax(const Tensor& x) { return index_of_all("argmax", Kind::max, x); }
+Tensor argmin(const Tensor& x) { return index_of_all("argmin", Kind::min, x); }
 
 Tensor sum_to_size(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
@@ -315,6 +325,20 @@ bool has_byte(const char* name, const Tensor& x, int byte) {
 
 bool any(const Tensor& x) { return has_byte("any", x, 1); }
 bool all(const Tensor& x) { return !has_byte("all", x, 0); }
+
+Tensor any(const Tensor& x, const Shape& dims, bool keepdim) {
+  return truth_along("any", Kind::max, x, dims, keepdim);
+}
+Tensor all(const Tensor& x, const Shape& dims, bool keepdim) {
+  return truth_along("all", Kind::min, x, dims, keepdim);
+}
+
+// y = the number of x that are not 0
+Tensor count_nonzero(const Tensor& x, const Shape& requested) {
+  const Op op("count_nonzero", {x}, {{"dims", requested}});
+  const Dims dims = reduced_dims(op, x, requested, false);
+  return op.no_gradient(reduced(op, Kind::sum, truth(x), dims, DType::i64));
+}
 
 bool all_finite(const Tensor& x) {
   const Op op("all_finite", {x});

@@ -1,0 +1,96 @@
+// Places in sorted sequences, and counts of what lies between edges. Nothing here has a gradient.
+#include <adjoint/core/layout.h>
+#include <adjoint/core/reductions.h>
+#include <adjoint/core/sorting.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/autograd/op.h"
+#include "core/ops/loops.h"
+
+namespace adjoint {
+namespace {
+
+// Where the table of searches has a dtype, and what others are converted to, which keeps order.
+DType searched_in(DType dtype) {
+  return is_floating_point(dtype) ? computed_in(dtype) : DType::i64;
+}
+
+Tensor search(const Op& op, const Tensor& edges, const Tensor& values, bool right) {
+  op.check<DTypeError>(edges.dtype() == values.dtype(), "a sequence of dtype ", edges.dtype(),
+                       " and values of dtype ", values.dtype(), "; expected the same");
+  op.check(edges.dim() > 0, "a sequence of shape ", edges.shape(),
+           "; expected one dimension or more");
+  const bool one_row = edges.dim() == 1;
+  bool fits = one_row || edges.dim() == values.dim();
+  for (int d = 0; fits && !one_row && d < edges.dim() - 1; ++d) {
+    fits = edges.shape()[d] == values.shape()[d];
+  }
+  op.check(fits, "a sequence of shape ", edges.shape(), " and values of shape ", values.shape(),
+           "; expected a sequence of one dimension, or sizes that differ in the last only");
+  const DType dtype = searched_in(edges.dtype());
+  const Tensor edges0 = packed(rounded(edges, dtype)), values0 = packed(rounded(values, dtype));
+  const Tensor y = make_empty(op.name(), values.shape(), DType::i64);
+  kernels::Search s{};
+  s.edges = edges0.raw_data();
+  s.values = values0.raw_data();
+  s.places = y.impl()->data<int64_t>();
+  s.count = one_row ? values.numel() : values.shape().back();
+  s.rows = one_row || s.count == 0 ? 1 : values.numel() / s.count;
+  s.edge_count = edges.shape().back();
+  s.one_row = one_row;
+  s.right = right;
+  if (values.numel() > 0) {
+    kernel_table().sort.search[dtype == DType::i64 ? 2 : index(dtype)](KernelScope(), s);
+  }
+  return op.no_gradient(y);
+}
+
+}  // namespace
+
+Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values, bool right) {
+  const Op op("searchsorted", {sorted_sequence, values}, {{"right", right}});
+  return search(op, sorted_sequence, values, right);
+}
+Tensor searchsorted(const Tensor& sorted_sequence, Scalar value, bool right) {
+  const Op op("searchsorted", {sorted_sequence}, {{"right", right}});
+  // A number that the dtype cannot hold is compared as what holds both.
+  const DType dtype = promote_scalar(sorted_sequence.dtype(), value);
+  op.check(sorted_sequence.dim() == 1, "a number and a sequence of shape ", sorted_sequence.shape(),
+           "; expected one dimension");
+  return search(op, rounded(sorted_sequence, dtype), scalar_tensor(value, dtype), right);
+}
+
+Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right) {
+  const Op op("bucketize", {x, boundaries}, {{"right", right}});
+  op.check(boundaries.dim() == 1, "boundaries of shape ", boundaries.shape(),
+           "; expected one dimension");
+  const DType dtype = promote(x.dtype(), boundaries.dtype());
+  return search(op, rounded(boundaries, dtype), rounded(x, dtype), right);
+}
+
+Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
+  const Op op("histc", {x}, {{"bins", bins}, {"min", min}, {"max", max}});
+  op.check_floating(0);
+  op.check(bins >= 1, bins, " bins; expected 1 or more");
+  const NoGrad guard;
+  if (min == max && x.numel() > 0) {
+    min = adjoint::min(x).item();
+    max = adjoint::max(x).item();
+  }
+  op.check(std::isfinite(min) && std::isfinite(max), "elements from ", min, " to ", max,
+           "; expected a finite range");
+  op.check(min <= max, "a range from ", min, " to ", max, "; expected one that does not fall");
+  if (min == max) {
+    min -= 1;
+    max += 1;
+  }
+  const Tensor from = packed(rounded(x, computed_in(x.dtype())));
+  const Tensor counts = make_empty("histc", {bins}, DType::i64);
+  kernel_table().sort.histogram[index(from.dtype())](
+      KernelScope(), {from.raw_data(), x.numel(), bins, min, max}, counts.impl()->data<int64_t>());
+  return op.no_gradient(rounded(counts, x.dtype()));
+}
+
+}  // namespace adjoint
