@@ -152,9 +152,24 @@ struct Cascade {
 
 constexpr int64_t kLeaf = 512, kChunk = 65536;
 
+// Of at most kLeaf bytes of zero and one, eight at a time: each byte of a sum holds at most 64.
+ADJOINT_INLINE int64_t count_true(const bool* p, int64_t n) {
+  constexpr uint64_t kEven = 0x00ff00ff00ff00ff, kFours = 0x0001000100010001;
+  uint64_t sums = 0;
+  int64_t i = 0, rest = 0;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, p + i, sizeof(word));
+    sums += word;
+  }
+  for (; i < n; ++i) rest += p[i] ? 1 : 0;
+  return static_cast<int64_t>(((sums & kEven) + (sums >> 8 & kEven)) * kFours >> 48) + rest;
+}
+
 // A contiguous run of at most kLeaf elements.
 template <class T, class A, class F>
 ADJOINT_INLINE A leaf(const T* p, int64_t n, Vec<A> center) {
+  if constexpr (__is_same(T, bool) && __is_same(F, SumOf<int64_t>)) return count_true(p, n);
   constexpr int kSize = Vec<A>::size, kAccumulators = 8;
   const Vec<A> identity = F::identity();
   Vec<A> sum = identity;

@@ -46,10 +46,10 @@ ADJOINT_INLINE K flip_of(const Ranking& r) {
 
 // --- whole rows ---
 
-constexpr int64_t kDigits = 256;
+constexpr int64_t kDigits = 256, kMostChunks = 32;
 
 // One row is cut into chunks, of which threads count and move the elements.
-ADJOINT_INLINE int64_t chunk_of(int64_t n) { return max_of(65536, ceil_div(n, 32)); }
+ADJOINT_INLINE int64_t chunk_of(int64_t n) { return max_of(65536, ceil_div(n, kMostChunks)); }
 
 // By the digit at `shift`, stably, from `a` to `b`: how many of each digit every chunk has tells
 // where it writes them. False, and nothing done, where all have the same digit. `counts`: kDigits
@@ -82,15 +82,14 @@ bool sort_digit(const Exec& exec, const Pair<K>* a, Pair<K>* b, int64_t n, int s
   return true;
 }
 
-// Sorts n pairs in `a`, with as many in `b` to write to; returns where they are then.
+// Sorts n pairs in `a`, with as many in `b` to write to; returns where they are then. Digits in
+// which no bit of `varying` is set are equal in all keys.
 template <class K>
-Pair<K>* sort_pairs(const Exec& exec, Pair<K>* a, Pair<K>* b, int64_t n, int64_t* counts) {
-  if (n <= kFew) {
-    insertion_sort(a, n);
-    return a;
-  }
+Pair<K>* sort_pairs(const Exec& exec, Pair<K>* a, Pair<K>* b, int64_t n, K varying,
+                    int64_t* counts) {
+  if (n <= kMerged) return merge_sort(a, b, n);
   for (int shift = 0; shift < 8 * static_cast<int>(sizeof(K)); shift += 8) {
-    if (!sort_digit(exec, a, b, n, shift, counts)) continue;
+    if ((varying >> shift & 255) == 0 || !sort_digit(exec, a, b, n, shift, counts)) continue;
     Pair<K>* const sorted = b;
     b = a;
     a = sorted;
@@ -109,15 +108,22 @@ void order_rows(const Exec& exec, const Ranking& r, const Keys<K>& keys, int64_t
   for_rows_with_scratch(exec, r.rows, n, bytes, [&](int64_t row, char* scratch) {
     auto* counts = reinterpret_cast<int64_t*>(scratch);
     auto* a = reinterpret_cast<Pair<K>*>(scratch + counts_bytes(n));
+    K origin, varying_in[kMostChunks];
+    keys.fill(r.x, row * n, 1, flip_of<K>(r), &origin);
     parallel_tasks(exec, chunks, [&](int64_t c) {
+      K varying = 0;
       for_keys(r, keys, row, c * chunk, min_of(n, (c + 1) * chunk), flip_of<K>(r),
                [&](int64_t first, int64_t m, const K* block) {
                  for (int64_t j = 0; j < m; ++j) {
+                   varying |= block[j] ^ origin;
                    a[first + j] = {block[j], static_cast<K>(first + j)};
                  }
                });
+      varying_in[c] = varying;
     });
-    const Pair<K>* sorted = sort_pairs(exec, a, a + n, n, counts);
+    K varying = 0;
+    for (int64_t c = 0; c < chunks; ++c) varying |= varying_in[c];
+    const Pair<K>* sorted = sort_pairs(exec, a, a + n, n, varying, counts);
     parallel_tasks(exec, chunks, [&](int64_t c) {
       for (int64_t i = c * chunk; i < min_of(n, (c + 1) * chunk); ++i) {
         indices[row * n + i] = static_cast<int64_t>(sorted[i].index);
@@ -188,26 +194,26 @@ void top_rows(const Exec& exec, const Ranking& r, const Keys<K>& keys, int64_t* 
   // Room for k more, so that reductions cost a constant for each element.
   const int64_t room = min_of(r.n, max_of(2 * r.k, 512)) + 1;
   const size_t pairs = static_cast<size_t>(room) * sizeof(Pair<K>);
-  for_rows_with_scratch(exec, r.rows, r.n, counts_bytes(room) + 2 * pairs,
-                        [&](int64_t row, char* scratch) {
-                          auto* counts = reinterpret_cast<int64_t*>(scratch);
-                          auto* p = reinterpret_cast<Pair<K>*>(scratch + counts_bytes(room));
-                          auto* other = p + room;
-                          const Pair<K>* found = p;
-                          if (r.k <= kInserted) {
-                            top_inserted(r, keys, row, p);
-                            if (!r.sorted) {
-                              for (int64_t i = 0; i < r.k; ++i) p[i].key = p[i].index;
-                              insertion_sort(p, r.k);
-                            }
-                          } else {
-                            top_gathered(r, keys, row, p, room, reinterpret_cast<K*>(other));
-                            if (r.sorted) found = sort_pairs(exec, p, other, r.k, counts);
-                          }
-                          for (int64_t i = 0; i < r.k; ++i) {
-                            indices[row * r.k + i] = static_cast<int64_t>(found[i].index);
-                          }
-                        });
+  for_rows_with_scratch(
+      exec, r.rows, r.n, counts_bytes(room) + 2 * pairs, [&](int64_t row, char* scratch) {
+        auto* counts = reinterpret_cast<int64_t*>(scratch);
+        auto* p = reinterpret_cast<Pair<K>*>(scratch + counts_bytes(room));
+        auto* other = p + room;
+        const Pair<K>* found = p;
+        if (r.k <= kInserted) {
+          top_inserted(r, keys, row, p);
+          if (!r.sorted) {
+            for (int64_t i = 0; i < r.k; ++i) p[i].key = p[i].index;
+            insertion_sort(p, r.k);
+          }
+        } else {
+          top_gathered(r, keys, row, p, room, reinterpret_cast<K*>(other));
+          if (r.sorted) found = sort_pairs(exec, p, other, r.k, static_cast<K>(~K(0)), counts);
+        }
+        for (int64_t i = 0; i < r.k; ++i) {
+          indices[row * r.k + i] = static_cast<int64_t>(found[i].index);
+        }
+      });
 }
 
 // --- one ---
@@ -294,26 +300,36 @@ void add_back(const Exec& exec, const Along& a, const void* from, void* to) {
 
 // --- searches and counts ---
 
+// How many of n sorted edges are less than (kRight: or equal to) value; as comparisons are asked,
+// NaN comes after all. Each step leaves the larger half, whichever it is, so that how many there
+// are is known before and no step waits for a branch.
+template <bool kRight, class T>
+ADJOINT_INLINE int64_t place_of(const T* edges, int64_t n, T value) {
+  const auto is_past = [value](T edge) {
+    return static_cast<int64_t>(kRight ? !(edge > value) : !(edge >= value));
+  };
+  if (n == 0) return 0;
+  int64_t place = 0;
+  while (n > 1) {
+    const int64_t half = n / 2;
+    place += half * is_past(edges[place + half - 1]);
+    n -= half;
+  }
+  return place + is_past(edges[place]);
+}
+
 template <class T>
 void search(const Exec& exec, const Search& s) {
   const auto* edges = static_cast<const T*>(s.edges);
   const auto* values = static_cast<const T*>(s.values);
   const int64_t total = s.rows * s.count;
-  parallel_tasks(exec, ceil_div(total, kGrain / 8), [&](int64_t task) {
-    const int64_t last = min_of(total, (task + 1) * (kGrain / 8));
-    for (int64_t e = task * (kGrain / 8); e < last; ++e) {
+  constexpr int64_t kValues = kGrain / 8;
+  parallel_tasks(exec, ceil_div(total, kValues), [&](int64_t task) {
+    const int64_t last = min_of(total, (task + 1) * kValues);
+    for (int64_t e = task * kValues; e < last; ++e) {
       const T* own = edges + (s.one_row ? 0 : e / s.count * s.edge_count);
-      const T value = values[e];
-      int64_t place = 0;
-      // As comparisons are asked, NaN comes after every edge.
-      for (int64_t n = s.edge_count; n > 0;) {
-        const int64_t half = n / 2;
-        const T edge = own[place + half];
-        const bool after = s.right ? !(edge > value) : !(edge >= value);
-        place += after ? half + 1 : 0;
-        n = after ? n - half - 1 : half;
-      }
-      s.places[e] = place;
+      s.places[e] = s.right ? place_of<true>(own, s.edge_count, values[e])
+                            : place_of<false>(own, s.edge_count, values[e]);
     }
   });
 }

@@ -69,8 +69,8 @@ struct Pair {
   K key, index;
 };
 
-// Below this many, insertion is faster than passes over digits.
-constexpr int64_t kFew = 48;
+// Below so many, insertion is faster than counting digits, and merging than passes over them.
+constexpr int64_t kFew = 48, kMerged = 192;
 
 template <class K>
 ADJOINT_INLINE K key_in(K k) {
@@ -90,6 +90,29 @@ void insertion_sort(P* p, int64_t n) {
     for (; j > 0 && key_in(own) < key_in(p[j - 1]); --j) p[j] = p[j - 1];
     p[j] = own;
   }
+}
+
+// Sorts n elements in `a`, stably, by runs that are merged from `a` to `b` and back; returns where
+// they are then.
+template <class P>
+P* merge_sort(P* a, P* b, int64_t n) {
+  constexpr int64_t kRun = 16;
+  for (int64_t i = 0; i < n; i += kRun) insertion_sort(a + i, min_of(kRun, n - i));
+  for (int64_t width = kRun; width < n; width *= 2) {
+    for (int64_t first = 0; first < n; first += 2 * width) {
+      const int64_t middle = min_of(n, first + width), end = min_of(n, first + 2 * width);
+      int64_t left = first, right = middle;
+      for (int64_t to = first; to < end; ++to) {
+        const bool second = left == middle || (right < end && key_in(a[right]) < key_in(a[left]));
+        b[to] = a[second ? right : left];
+        (second ? right : left) += 1;
+      }
+    }
+    P* const merged = b;
+    b = a;
+    a = merged;
+  }
+  return a;
 }
 
 // The k-th smallest of n keys, which it overwrites: those that share the first digit with it, then

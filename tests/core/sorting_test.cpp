@@ -45,7 +45,7 @@ Places order_of(const Numbers& v, bool descending) {
 
 TEST(Sort, EveryDTypeAndLength) {
   for (const DType dtype : kAll) {
-    for (const int64_t n : {1, 2, 47, 48, 49, 1023, 1025, 70000}) {
+    for (const int64_t n : {1, 2, 16, 17, 49, 192, 193, 1025, 70000}) {
       for (const bool descending : {false, true}) {
         SCOPED_TRACE(std::string(name(dtype)) + " " + std::to_string(n));
         const Tensor x = repeating(n, dtype);
@@ -175,7 +175,7 @@ TEST(Sort, EveryInstructionSet) {
   for (int i = 0; i < count; ++i) {
     SCOPED_TRACE(isas[i]);
     const kernels::SortTable& table = kernels::kernels_for(isas[i]).sort;
-    for (const int64_t n : {1, 16, 17, 48, 49, 3000}) {
+    for (const int64_t n : {1, 16, 17, 64, 192, 193, 3000}) {
       const Tensor x = repeating(n, DType::f32);
       const Numbers in = values(x);
       kernels::Ranking r{x.raw_data(), 1, n, std::min<int64_t>(n, 40), true, true};
