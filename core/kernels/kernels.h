@@ -12,6 +12,7 @@
 #include "core/kernels/conv.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
+#include "core/kernels/factor.h"
 #include "core/kernels/fused_optimizer.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/index.h"
@@ -44,6 +45,7 @@ namespace adjoint::kernels {
   X(AttentionTable, attention)             \
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \
+  X(FactorTable, factor)                   \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 
