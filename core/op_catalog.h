@@ -39,6 +39,8 @@ struct Sample {
   // The same call of PyTorch, as a Python expression of the inputs x[0], x[1], ... that gives one
   // tensor or several: "F.softmax(x[0], 1)". Empty: that of the row.
   std::string torch = {};
+  // False where the operator refuses bf16 and f16, by a DTypeError.
+  bool halves = true;
 };
 
 // A call that must throw an error of the library whose message contains all of `says`.

@@ -163,6 +163,9 @@ std::vector<Row> rows() {
   add_scans(all);
   add_sorting(all);
   add_products(all);
+  add_linalg(all);
+  add_equations(all);
+  add_factors(all);
   add_networks(all);
   add_losses(all);
   add_attention(all);

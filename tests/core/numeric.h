@@ -74,7 +74,7 @@ inline void expect_same_bits(const Tensor& a, const Tensor& b, const std::string
       << what;
 }
 
-inline double dot(const Tensor& a, const Tensor& b) {
+inline double dot_product(const Tensor& a, const Tensor& b) {
   const std::vector<double> x = values(a), y = values(b);
   double total = 0;
   for (size_t i = 0; i < x.size(); ++i) total += x[i] * y[i];
@@ -149,7 +149,7 @@ inline void expect_gradients(const Function& f, const std::vector<Tensor>& input
         std::vector<double> changed = values(inputs[i]);
         changed[static_cast<size_t>(at)] += s == 0 ? -step : step;
         moved[i] = from_vector(changed, inputs[i].shape());
-        side[s] = dot(f(moved), dy);
+        side[s] = dot_product(f(moved), dy);
       }
       numeric.push_back((side[1] - side[0]) / (2 * step));
     }
@@ -184,7 +184,7 @@ inline void expect_second_gradients(const Function& f, const std::vector<Tensor>
           std::vector<double> changed = values(inputs[j]);
           changed[static_cast<size_t>(at)] += s == 0 ? -1e-5 : 1e-5;
           moved[j] = from_vector(changed, inputs[j].shape());
-          side[s] = dot(gradient(moved), dd);
+          side[s] = dot_product(gradient(moved), dd);
         }
         numeric.push_back((side[1] - side[0]) / 2e-5);
       }

@@ -1,0 +1,297 @@
+// Solutions of linear equations, Cholesky factors, inverses and determinants. The derivatives are
+// those of Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+// differentiation" (2008), and for Cholesky of Murray, "Differentiation of the Cholesky
+// decomposition" (2016).
+#include <adjoint/core/indexing.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/ops/factorize.h"
+#include "core/ops/linalg.h"
+
+namespace adjoint {
+namespace {
+
+using namespace linalg;
+
+[[noreturn]] void fail_singular(const Op& op, const Tensor& a, const Lu& lu) {
+  fail<LinAlgError>(op.name(), ": ", batch_item(a, lu.singular_item),
+                    "the matrix is singular: pivot ", lu.singular_pivot, " of ", rows(a),
+                    " is zero; expected an invertible one");
+}
+
+// Both with the batch that they broadcast to.
+std::pair<Tensor, Tensor> broadcast_batches(const Op& op, const Tensor& a, const Tensor& b) {
+  const Shape batch = broadcast_shapes(op.name(), batch_shape(a), batch_shape(b));
+  return {expand(a, with_matrix(batch, rows(a), columns(a))),
+          expand(b, with_matrix(batch, rows(b), columns(b)))};
+}
+
+void check_equations(const Op& op, const Tensor& a, const Tensor& b, bool left) {
+  check_square(op, a);
+  check_matrix(op, b);
+  const int64_t size = left ? rows(b) : columns(b);
+  op.check(rows(a) == size, "shapes ", a.shape(), " and ", b.shape(), " do not fit: ", rows(a),
+           " unknowns against ", size, left ? " rows" : " columns", " of b; expected as many");
+  check_factorised(op, a);
+  op.check<DTypeError>(a.dtype() == b.dtype(), "dtypes ", a.dtype(), " and ", b.dtype(),
+                       "; expected one dtype");
+}
+
+// The lower triangle with half its diagonal.
+Tensor half_lower(const Tensor& x) { return (tril(x) + tril(x, -1)) * 0.5; }
+
+// X = A^-1 B;   dB = A^-T dX, dA = -dB X^T, of the triangle (X A = B: dA = -X^T dB)
+Tensor triangular(const Tensor& a, const Tensor& b, bool upper, bool left, bool unit) {
+  const Op op("solve_triangular", {a, b},
+              {{"upper", upper}, {"left", left}, {"unitriangular", unit}});
+  // X A = B is A^T X^T = B^T.
+  const Tensor matrix = packed(a);
+  Tensor x = fresh(left ? b : mt(b.detach()));
+  const int64_t n = rows(a), m = columns(x), items = batch_shape(b).numel();
+  for_dtype(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    each_item(items, n * n * m, [&](int64_t item) {
+      const T* data = item_of<T>(matrix, items, item);
+      const factorize::Strided<T> strided =
+          left ? factorize::Strided<T>{data, n, 1} : factorize::Strided<T>{data, 1, n};
+      factorize::solve_triangle<T>(n, m, strided, upper == left, unit, item_of<T>(x, items, item),
+                                   m);
+    });
+  });
+  if (!left) x = fresh(mt(x));
+  return op.differentiable(x,
+                           [a = op.save(a), x = op.needs(0) ? op.save_output(x) : SavedTensor(),
+                            upper, left, unit](const Backward& g) -> Grads {
+                             const Tensor db = triangular(mt(*a), g.dy(0), !upper, left, unit);
+                             Tensor da;
+                             if (g.needs(0)) {
+                               da = -(left ? matmul(db, mt(*x)) : matmul(mt(*x), db));
+                               const int64_t diagonal = unit ? 1 : 0;
+                               da = upper ? triu(da, diagonal) : tril(da, -diagonal);
+                             }
+                             return {da, db};
+                           });
+}
+
+// X = A^-1 B;   dB = A^-T dX, dA = -dB X^T
+Tensor solution(const Tensor& a, const Tensor& b) {
+  const Op op("solve", {a, b});
+  const Lu lu = lu_of(op, a);
+  if (lu.singular_item >= 0) fail_singular(op, a, lu);
+  Tensor x = fresh(b);
+  lu_solve(lu.factors, lu.pivots, x, false);
+  return op.differentiable(x,
+                           [a = op.save(a), x = op.save_output(x), factors = op.save(lu.factors),
+                            pivots = op.save(lu.pivots)](const Backward& g) -> Grads {
+                             Tensor db;
+                             if (grad_enabled()) {
+                               db = solution(mt(*a), g.dy(0));
+                             } else {
+                               db = fresh(g.dy(0));
+                               lu_solve(*factors, *pivots, db, true);
+                             }
+                             return {g.needs(0) ? -matmul(db, mt(*x)) : Tensor(), db};
+                           });
+}
+
+// The sign of a determinant and the logarithm of its size, or the determinant itself in `value`.
+template <class T>
+struct Determinant {
+  T value = 1, sign = 1, logabs = 0;
+
+  Determinant(int64_t n, const T* lu, const int64_t* pivots) {
+    for (int64_t i = 0; i < n; ++i) {
+      const T u = lu[i * (n + 1)];
+      if (pivots[i] != i) {
+        value = -value;
+        sign = -sign;
+      }
+      value *= u;
+      sign = u == 0 ? T(0) : u < 0 ? -sign : u > 0 ? sign : u;
+      logabs += std::log(std::abs(u));
+    }
+  }
+};
+
+// The products of all numbers but one, along the last dimension.
+Tensor products_of_others(const Tensor& x) {
+  const int64_t n = x.shape().back();
+  const Tensor repeated = masked_fill(
+      expand(unsqueeze(x, -2),
+             with_matrix(Shape(x.shape().span().first(static_cast<size_t>(x.dim() - 1))), n, n)),
+      eye(n, DType::boolean), 1);
+  Tensor product = select(repeated, -1, 0);
+  for (int64_t i = 1; i < n; ++i) product = product * select(repeated, -1, i);
+  return product;
+}
+
+// d det(A) / dA where A is singular: U diag(products of the other singular values) V^T, with the
+// sign of det(U V^T) (Higham, "What is the adjugate of a matrix?", 2020).
+Tensor cofactors(const Tensor& a) {
+  const auto [u, s, vh] = svd(a, false);
+  Tensor sign;
+  {
+    const NoGrad guard;
+    sign = det(u) * det(vh);
+  }
+  const Tensor scaled = unsqueeze(unsqueeze(sign, -1) * products_of_others(s), -2);
+  return matmul(u * scaled, vh);
+}
+
+Tensor over_matrix(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
+
+}  // namespace
+
+Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left,
+                        bool unitriangular) {
+  {
+    const Op op("solve_triangular", {a, b});
+    check_equations(op, a, b, left);
+    if (batch_shape(a) != batch_shape(b)) {
+      const auto [wide_a, wide_b] = broadcast_batches(op, a, b);
+      return triangular(wide_a, wide_b, upper, left, unitriangular);
+    }
+  }
+  return triangular(a, b, upper, left, unitriangular);
+}
+
+Tensor triangular_solve(const Tensor& b, const Tensor& a, bool upper, bool transpose,
+                        bool unitriangular) {
+  {
+    const Op op("triangular_solve", {b, a});
+    check_equations(op, a, b, true);
+    static_cast<void>(broadcast_shapes(op.name(), batch_shape(a), batch_shape(b)));
+  }
+  return transpose ? solve_triangular(mt(a), b, !upper, true, unitriangular)
+                   : solve_triangular(a, b, upper, true, unitriangular);
+}
+
+// A = L L^T;   dA = L^-T P L^-1, made symmetric, P = the lower triangle of L^T dL, half its
+// diagonal
+//
+// The upper factor in row-major order is the lower one in column-major order: U is computed from
+// the triangle that is read.
+Tensor cholesky(const Tensor& a, bool upper) {
+  const Op op("cholesky", {a}, {{"upper", upper}});
+  check_square(op, a);
+  check_factorised(op, a);
+  const Tensor u = fresh(upper ? a : mt(a.detach()));
+  const int64_t n = rows(a), items = batch_shape(a).numel();
+  std::vector<int64_t> failed(static_cast<size_t>(items));
+  for_dtype(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    each_item(items, n * n * n / 6, [&](int64_t item) {
+      failed[static_cast<size_t>(item)] = factorize::cholesky(n, item_of<T>(u, items, item), n);
+    });
+  });
+  for (int64_t item = 0; item < items; ++item) {
+    const int64_t pivot = failed[static_cast<size_t>(item)];
+    op.check<LinAlgError>(pivot < 0, batch_item(a, item), "the leading minor of order ", pivot + 1,
+                          " of ", n, " is not positive; expected a positive definite matrix");
+  }
+  Tensor y;
+  {
+    const NoGrad guard;
+    y = upper ? triu(u) : tril(fresh(mt(u)));
+  }
+  return op.differentiable(y, [y = op.save_output(y), upper](const Backward& g) -> Grads {
+    const Tensor l = upper ? mt(*y) : *y, dl = upper ? mt(g.dy(0)) : g.dy(0);
+    const Tensor half = half_lower(matmul(mt(l), dl));
+    const Tensor left = solve_triangular(mt(l), half, true);
+    const Tensor da = solve_triangular(l, left, false, false);
+    return {(da + mt(da)) * 0.5};
+  });
+}
+
+Tensor solve(const Tensor& a, const Tensor& b, bool left) {
+  const Op op("solve", {a, b}, {{"left", left}});
+  check_square(op, a);
+  const Shape without_last(a.shape().span().first(static_cast<size_t>(a.dim() - 1)));
+  const bool vector = b.dim() == 1 || (b.dim() == a.dim() - 1 && b.shape() == without_last);
+  op.check(left || !vector, "b of shape ", b.shape(), " is a vector for a of shape ", a.shape(),
+           ", with left = false; expected matrices (..., m, n)");
+  const Tensor matrix = vector ? unsqueeze(b, -1) : b;
+  check_equations(op, a, matrix, left);
+  const auto [wide_a, wide_b] = broadcast_batches(op, a, matrix);
+  if (!left) return mt(solution(mt(wide_a), mt(wide_b)));
+  const Tensor x = solution(wide_a, wide_b);
+  return vector ? squeeze(x, -1) : x;
+}
+
+// Y = A^-1;   dA = -Y^T dY Y^T
+Tensor inverse(const Tensor& a) {
+  const Op op("inverse", {a});
+  check_square(op, a);
+  check_factorised(op, a);
+  const Lu lu = lu_of(op, a);
+  if (lu.singular_item >= 0) fail_singular(op, a, lu);
+  Tensor y = lu_inverse(lu.factors, lu.pivots);
+  return op.differentiable(y, [y = op.save_output(y)](const Backward& g) -> Grads {
+    const Tensor yt = mt(*y);
+    return {-matmul(yt, matmul(g.dy(0), yt))};
+  });
+}
+
+// y = det A;   dA = dy y A^-T
+Tensor det(const Tensor& a) {
+  const Op op("det", {a});
+  check_square(op, a);
+  check_factorised(op, a);
+  const Lu lu = lu_of(op, a);
+  Tensor y = make_empty(op.name(), batch_shape(a), a.dtype());
+  const int64_t n = rows(a), items = y.numel();
+  for_dtype(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < items; ++i) {
+      const T* factors = item_of<T>(lu.factors, items, i);
+      y.impl()->data<T>()[i] =
+          Determinant<T>(n, factors, item_of<int64_t>(lu.pivots, items, i)).value;
+    }
+  });
+  const bool singular = lu.singular_item >= 0;
+  return op.differentiable(y,
+                           [a = op.save(a), y = op.save_output(y), factors = op.save(lu.factors),
+                            pivots = op.save(lu.pivots), singular](const Backward& g) -> Grads {
+                             const Tensor dy = over_matrix(g.dy(0));
+                             if (singular) return {dy * cofactors(*a)};
+                             const Tensor turned =
+                                 mt(grad_enabled() ? inverse(*a) : lu_inverse(*factors, *pivots));
+                             return {dy * over_matrix(*y) * turned};
+                           });
+}
+
+// (sign, log |det A|);   dA = dlog A^-T
+SignAndLogabsdet slogdet(const Tensor& a) {
+  const Op op("slogdet", {a});
+  check_square(op, a);
+  check_factorised(op, a);
+  const Lu lu = lu_of(op, a);
+  Tensor sign = make_empty(op.name(), batch_shape(a), a.dtype()),
+         logabsdet = make_empty(op.name(), batch_shape(a), a.dtype());
+  const int64_t n = rows(a), items = sign.numel();
+  for_dtype(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < items; ++i) {
+      const T* factors = item_of<T>(lu.factors, items, i);
+      const Determinant<T> d(n, factors, item_of<int64_t>(lu.pivots, items, i));
+      sign.impl()->data<T>()[i] = d.sign;
+      logabsdet.impl()->data<T>()[i] = d.logabs;
+    }
+  });
+  auto results = op.differentiable(
+      std::array<Tensor, 2>{sign, logabsdet},
+      [a = op.save(a), factors = op.save(lu.factors), pivots = op.save(lu.pivots),
+       singular = lu.singular_item >= 0](const Backward& g) -> Grads {
+        if (!g.dy(1).defined()) return {Tensor()};
+        const Tensor turned =
+            mt(grad_enabled() || singular ? inverse(*a) : lu_inverse(*factors, *pivots));
+        return {over_matrix(g.dy(1)) * turned};
+      });
+  return {results[0], results[1]};
+}
+
+}  // namespace adjoint
