@@ -70,6 +70,7 @@ Row matmul_row() {
                         return matmul(ones({2, 1, 1}), ones({3, 1, 1}));
                       },
                       {"matmul: ", "(2,", "(3,"})};
+  row.torch = "torch.matmul(x[0], x[1])";
   row.large = [=] {
     return product("(131, 257)(257, 129)", input({131, 257}, 19), input({257, 129}, 20));
   };
@@ -92,7 +93,13 @@ Row bmm_row() {
                       [] {
                         return bmm(ones({3, 4}), ones({4, 2}));
                       },
-                      {"bmm: ", "(3, 4)"})};
+                      {"bmm: ", "(3, 4)"}),
+                error("widths that differ",
+                      [] {
+                        return bmm(ones({2, 3, 4}), ones({2, 5, 2}));
+                      },
+                      {"bmm: ", "(2, 3, 4)", "(2, 5, 2)"})};
+  row.torch = "torch.bmm(x[0], x[1])";
   row.large = [=] {
     return product("(6, 67, 131)(6, 131, 65)", input({6, 67, 131}, 7), input({6, 131, 65}, 8),
                    &bmm);
@@ -153,6 +160,7 @@ Row linear_row() {
                         return linear(ones({2, 4}), ones({4}));
                       },
                       {"linear: ", "(4,)"})};
+  row.torch = "F.linear(*x)";
   row.large = [=] {
     return linear_sample("(131, 257) by (129, 257) + (129)",
                          {input({131, 257}, 15), input({129, 257}, 16), input({129}, 17)});
@@ -177,6 +185,20 @@ double activated(Activation activation, double x) {
   return x / (1 + std::exp(-x));
 }
 
+const char* in_torch(Activation activation) {
+  switch (activation) {
+    case Activation::gelu:
+      return "F.gelu(F.linear(*x))";
+    case Activation::gelu_tanh:
+      return "F.gelu(F.linear(*x), approximate='tanh')";
+    case Activation::silu:
+      return "F.silu(F.linear(*x))";
+    case Activation::relu:
+      break;
+  }
+  return "F.relu(F.linear(*x))";
+}
+
 Sample linear_activation_sample(const std::string& name, Tensors inputs, Activation activation) {
   Sample sample = linear_sample(name + ", " + adjoint::name(activation), std::move(inputs));
   sample.run = [activation](const Tensors& in) -> Tensors {
@@ -191,6 +213,7 @@ Sample linear_activation_sample(const std::string& name, Tensors inputs, Activat
     return {
         composed::linear_activation(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), activation)};
   };
+  sample.torch = in_torch(activation);
   return sample;
 }
 
@@ -222,7 +245,12 @@ Row linear_activation_row() {
             [] {
               return linear_activation(ones({2, 4}), ones({5, 4}), ones({4}), Activation::silu);
             },
-            {"linear_activation: ", "(4,)", "5"})};
+            {"linear_activation: ", "(4,)", "5"}),
+      error("a weight that is no matrix",
+            [] {
+              return linear_activation(ones({2, 4}), ones({4}), {}, Activation::gelu);
+            },
+            {"linear_activation: ", "(4,)"})};
   row.large = [=] { return with_bias({131, 257}, 129, 24, gelu_tanh); };
   row.scale = 4;
   return row;
@@ -251,6 +279,7 @@ Sample linear_add_sample(const std::string& name, Tensors inputs, bool same = fa
     const auto [product, residual] = split(in);
     return {composed::linear(product[0], product[1], bias_of(product)) + residual};
   };
+  sample.torch = same ? "F.linear(*x) + x[0]" : "F.linear(*x[:-1]) + x[-1]";
   return sample;
 }
 
