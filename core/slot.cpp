@@ -31,7 +31,7 @@ Tensor own(Tensor value) {
   require_defined(value);
   const NoGrad no_grad;
   if (value.impl()->unique() && value.is_contiguous()) return value.detach();
-  return value.clone();
+  return value.is_contiguous() ? value.clone() : value.contiguous();
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ void Slot::write(const Tensor& x) const {
 
 void Slot::replace(const Tensor& x) {
   const NoGrad no_grad;
-  adopt(require_defined(x).clone());
+  adopt(own(x));
 }
 
 void Slot::cast(DType dtype) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "core/autograd/gradient_ops.h"
 #include "core/autograd/node.h"
 #include "core/tensor/tensor_impl.h"
 
@@ -45,6 +44,38 @@ bool is_contiguous(const Shape& shape, const Strides& strides) {
     step *= shape[i];
   }
   return true;
+}
+
+bool is_dense(const Shape& shape, const Strides& strides) {
+  int order[kMaxDims];
+  order_of_strides(strides, order);
+  int64_t step = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    const int d = order[i];
+    if (shape[d] == 1) continue;
+    if (shape[d] == 0 || strides[d] != step) return false;
+    step *= shape[d];
+  }
+  return true;
+}
+
+void order_of_strides(const Strides& strides, int* order) {
+  for (int d = 0; d < strides.rank(); ++d) {
+    int at = d;
+    for (; at > 0 && strides[order[at - 1]] < strides[d]; --at) order[at] = order[at - 1];
+    order[at] = d;
+  }
+}
+
+Strides strides_of(MemoryFormat format, const Shape& shape) {
+  Strides strides = contiguous_strides(shape);
+  if (format == MemoryFormat::contiguous) return strides;
+  int64_t step = shape[1];
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    strides[d] = d == 1 ? 1 : step;
+    if (d != 1) step *= shape[d];
+  }
+  return strides;
 }
 
 bool view_strides(const Shape& from, const Strides& strides, const Shape& shape, Strides& result) {
@@ -98,15 +129,46 @@ Tensor make_empty(const char* op, const Shape& shape, DType dtype) {
   return Tensor(impl);
 }
 
-Tensor make_over(const char* op, const Tensor& dying, const Shape& shape, DType dtype) {
+Tensor make_strided(const char* op, const Shape& shape, const Strides& strides, DType dtype) {
+  Tensor x = make_empty(op, shape, dtype);
+  x.impl()->strides = strides;
+  x.impl()->contiguous = is_contiguous(shape, strides);
+  return x;
+}
+
+namespace {
+
+// Whether a result of this shape and dtype may take the place of a dying tensor that fills its
+// storage: nobody else can see it.
+bool may_write_over(const TensorImpl* dying, const Shape& shape, DType dtype) {
+  return dying->unique() && dying->dtype == dtype && dying->shape == shape &&
+         dying->storage->bytes == static_cast<size_t>(dying->numel) * element_size(dtype) &&
+         (dying->node == nullptr || !dying->node->is_leaf());
+}
+
+Tensor take_over(const char* op, const Tensor& dying) {
   const TensorImpl* impl = dying.impl();
-  const bool fits =
-      impl->unique() && impl->contiguous && impl->dtype == dtype && impl->shape == shape &&
-      impl->storage->bytes == static_cast<size_t>(impl->numel) * element_size(dtype) &&
-      (impl->node == nullptr || !impl->node->is_leaf());
-  if (!fits) return make_empty(op, shape, dtype);
   impl->storage->change(op);
   return make_view(dying, impl->shape, impl->strides, 0);
+}
+
+}  // namespace
+
+Tensor make_over(const char* op, const Tensor& dying, const Shape& shape, DType dtype) {
+  const TensorImpl* impl = dying.impl();
+  const bool fits = impl->contiguous && may_write_over(impl, shape, dtype);
+  return fits ? take_over(op, dying) : make_empty(op, shape, dtype);
+}
+
+Tensor make_like(const char* op, const Tensor& like, DType dtype, const Tensor* dying) {
+  const TensorImpl* impl = like.impl();
+  if (impl->contiguous || !is_dense(impl->shape, impl->strides)) {
+    return dying != nullptr ? make_over(op, *dying, impl->shape, dtype)
+                            : make_empty(op, impl->shape, dtype);
+  }
+  const bool fits = dying != nullptr && dying->impl()->strides == impl->strides &&
+                    may_write_over(dying->impl(), impl->shape, dtype);
+  return fits ? take_over(op, *dying) : make_strided(op, impl->shape, impl->strides, dtype);
 }
 
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
@@ -121,6 +183,15 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, in
   impl->shape = shape;
   impl->strides = strides;
   return Tensor(impl);
+}
+
+Tensor make_part(const Tensor& x, int dim, int64_t start, int64_t size) {
+  const TensorImpl* from = x.impl();
+  Shape shape = from->shape;
+  shape[dim] = size;
+  // Past the end there is nothing to show.
+  const int64_t skip = size > 0 ? start * from->strides[dim] : 0;
+  return make_view(x, shape, from->strides, from->offset + skip);
 }
 
 namespace {
@@ -162,6 +233,17 @@ int Tensor::dim() const { return get(impl_)->shape.rank(); }
 int64_t Tensor::numel() const { return get(impl_)->numel; }
 DType Tensor::dtype() const { return get(impl_)->dtype; }
 bool Tensor::is_contiguous() const { return get(impl_)->contiguous; }
+bool Tensor::is_contiguous(MemoryFormat format) const {
+  const TensorImpl* impl = get(impl_);
+  if (format == MemoryFormat::contiguous) return impl->contiguous;
+  if (impl->shape.rank() != (format == MemoryFormat::channels_last ? 4 : 5)) return false;
+  const Strides wanted = strides_of(format, impl->shape);
+  bool same = true;
+  for (int d = 0; d < wanted.rank(); ++d) {
+    same = same && (impl->shape[d] == 1 || impl->strides[d] == wanted[d]);
+  }
+  return same || impl->numel == 0;
+}
 const void* Tensor::raw_data() const { return get(impl_)->bytes(); }
 bool Tensor::is_inference() const { return !get(impl_)->storage->stamped(); }
 uint64_t Tensor::version() const {
@@ -182,6 +264,19 @@ const void* Tensor::checked_data(DType dtype) const {
   check<DTypeError>(get(impl_)->dtype == dtype, "data: wrong type: ", dtype, " for a tensor of ",
                     impl_->dtype, "; expected ", impl_->dtype);
   return impl_->bytes();
+}
+
+size_t Tensor::packed_size() const {
+  check<ShapeError>(get(impl_)->contiguous, "span: a tensor of shape ", impl_->shape,
+                    " with strides ", impl_->strides,
+                    "; expected row-major elements without gaps; use contiguous()");
+  return static_cast<size_t>(impl_->numel);
+}
+
+Tensor::Iterator Tensor::begin() const { return {*this, 0}; }
+Tensor::Iterator Tensor::end() const {
+  check<ShapeError>(dim() > 0, "iteration: a 0-dimensional tensor; expected one dimension or more");
+  return {*this, shape()[0]};
 }
 
 void Tensor::mark_changed(const char* op) const { get(impl_)->storage->change(op); }
@@ -209,63 +304,5 @@ template std::vector<int32_t> Tensor::to_vector() const;
 template std::vector<uint8_t> Tensor::to_vector() const;
 template std::vector<int64_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
-
-template <class T>
-Tensor from_span(std::span<const T> values, const Shape& shape) {
-  Tensor x = make_empty("from_span", shape, dtype_of<T>);
-  check<ShapeError>(x.numel() == static_cast<int64_t>(values.size()), "from_span: ", values.size(),
-                    " values for shape ", shape, "; expected ", x.numel());
-  std::copy(values.begin(), values.end(), x.impl()->template data<T>());
-  return x;
-}
-template Tensor from_span(std::span<const float>, const Shape&);
-template Tensor from_span(std::span<const double>, const Shape&);
-template Tensor from_span(std::span<const bfloat16>, const Shape&);
-template Tensor from_span(std::span<const float16>, const Shape&);
-template Tensor from_span(std::span<const int32_t>, const Shape&);
-template Tensor from_span(std::span<const uint8_t>, const Shape&);
-template Tensor from_span(std::span<const int64_t>, const Shape&);
-template Tensor from_span(std::span<const bool>, const Shape&);
-
-Tensor empty(const Shape& shape, DType dtype) { return make_empty("empty", shape, dtype); }
-
-Tensor full(const Shape& shape, Scalar value, DType dtype) {
-  Tensor x = make_empty("full", shape, dtype);
-  gradient_ops::fill(x, value);
-  return x;
-}
-
-Tensor zeros(const Shape& shape, DType dtype) {
-  Tensor x = make_empty("zeros", shape, dtype);
-  gradient_ops::fill(x, 0);
-  return x;
-}
-
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
-Tensor full_like(const Tensor& x, Scalar value) { return full(x.shape(), value, x.dtype()); }
-Tensor scalar(Scalar value, DType dtype) { return full({}, value, dtype); }
-
-Tensor arange(int64_t count, DType dtype) {
-  Tensor x = make_empty("arange", {count}, dtype);
-  dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* out = x.impl()->data<T>();
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(i);
-  });
-  return x;
-}
-
-Tensor eye(int64_t n, DType dtype) {
-  Tensor x = zeros({n, n}, dtype);
-  dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* out = x.impl()->data<T>();
-    for (int64_t i = 0; i < n; ++i) out[i * n + i] = static_cast<T>(1);
-  });
-  return x;
-}
 
 }  // namespace adjoint

@@ -8,9 +8,14 @@
 #include <adjoint/core/dtype.h>
 #include <adjoint/core/shape.h>
 
+#include <concepts>
+#include <cstddef>
 #include <functional>
 #include <initializer_list>
 #include <iosfwd>
+#include <iterator>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,18 +27,19 @@ struct TensorImpl;
 struct BackwardOptions;
 class Index;
 class Indexed;
+struct ValuesAndIndices;  // in <adjoint/core/reductions.h>
 
 // A number that remembers whether it was written as an integer, a real or a bool, so that
 // `ints + 2` stays i64 and `ints + 0.5` becomes f32, as in PyTorch.
 class Scalar {
  public:
-  Scalar(int value) : integer_(value) {}                                  // NOLINT
-  Scalar(int64_t value) : integer_(value) {}                              // NOLINT
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Scalar(T value)
+      : integer_(static_cast<int64_t>(value)) {}                          // NOLINT
   Scalar(double value) : real_(value), kind_(DType::f32) {}               // NOLINT
   Scalar(float value) : Scalar(static_cast<double>(value)) {}             // NOLINT
   Scalar(bfloat16 value) : Scalar(static_cast<double>(value)) {}          // NOLINT
   Scalar(float16 value) : Scalar(static_cast<double>(value)) {}           // NOLINT
-  Scalar(uint8_t value) : Scalar(static_cast<int>(value)) {}              // NOLINT
   Scalar(bool value) : integer_(value ? 1 : 0), kind_(DType::boolean) {}  // NOLINT
   // f32 stands for any real, i64 for any integer.
   DType kind() const { return kind_; }
@@ -45,6 +51,11 @@ class Scalar {
   double real_ = 0;
   DType kind_ = DType::i64;
 };
+
+// The order of elements in memory: row-major, or with dimension 1, the channels of images (N, C, H,
+// W) or volumes (N, C, D, H, W), innermost. Shapes and results are the same; elementwise operators
+// keep the order, as they keep every one that leaves no gaps, and others give row-major results.
+enum class MemoryFormat : uint8_t { contiguous, channels_last, channels_last_3d };
 
 // Removes a hook when asked; does nothing by itself when it dies.
 class HookHandle {
@@ -81,6 +92,7 @@ class Tensor {
   int64_t numel() const;
   DType dtype() const;
   bool is_contiguous() const;  // row-major without gaps
+  bool is_contiguous(MemoryFormat format) const;
 
   // The elements, at index (0, ..., 0). Throws DTypeError unless T is the dtype's type. A call of
   // mutable_data counts as a change: a graph that saved the tensor notices. Only the call does, not
@@ -96,6 +108,16 @@ class Tensor {
     return static_cast<T*>(const_cast<void*>(checked_data(dtype_of<T>)));
   }
   const void* raw_data() const;
+  // The elements in row-major order. ShapeError where they do not lie so: use contiguous().
+  template <class T>
+  std::span<const T> span() const {
+    return {data<T>(), packed_size()};
+  }
+  template <class T>
+  std::span<T> mutable_span() const {  // see mutable_data
+    const size_t size = packed_size();
+    return {mutable_data<T>(), size};
+  }
 
   // The one element of a tensor with one element, converted as by static_cast from the type of its
   // dtype: item<int64_t>() of an i64 is exact. ShapeError for any other number of elements.
@@ -110,17 +132,42 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector() const;
 
+  // Over dimension 0, each a view: for (const Tensor row : x). ShapeError without dimensions.
+  class Iterator;
+  Iterator begin() const;
+  Iterator end() const;
+
   // A copy with its own elements, recorded. `contiguous` copies only if needed. `to` casts.
   Tensor clone() const;
-  Tensor contiguous() const;
+  Tensor contiguous(MemoryFormat format = MemoryFormat::contiguous) const;
   Tensor to(DType dtype) const;
 
-  // Views and the commonest operators, as free functions of the same names.
+  // Views and the commonest operators, as free functions of the same names, in <adjoint/core/
+  // layout.h> and <adjoint/core/reductions.h>. A list of dimensions may be one number.
   Tensor reshape(const Shape& shape) const;
   Tensor view(const Shape& shape) const;
+  Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
+  Tensor unflatten(int64_t dim, const Shape& sizes) const;
   Tensor transpose(int64_t dim0, int64_t dim1) const;
+  Tensor t() const;  // of one dimension or none itself, of two transposed
   Tensor permute(const Shape& dims) const;
+  Tensor movedim(const Shape& source, const Shape& destination) const;
+  Tensor squeeze() const;
+  Tensor squeeze(const Shape& dims) const;
+  Tensor unsqueeze(int64_t dim) const;
+  Tensor expand(const Shape& shape) const;
+  Tensor expand_as(const Tensor& other) const;
+  Tensor slice(int64_t dim, int64_t start, int64_t end = INT64_MAX, int64_t step = 1) const;
+  Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
+  Tensor select(int64_t dim, int64_t index) const;
+  Tensor diagonal(int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) const;
+  Tensor unfold(int64_t dim, int64_t size, int64_t step) const;
+  std::vector<Tensor> split(int64_t split_size, int64_t dim = 0) const;
+  std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
+  std::vector<Tensor> unbind(int64_t dim = 0) const;
+  Tensor repeat(const Shape& sizes) const;
   Tensor sum() const;
+  Tensor sum(const Shape& dims, bool keepdim = false) const;
   Tensor mean() const;
   // Chosen elements, read or assigned: x.index({Slice(0, 2), mask}) = 0. See
   // <adjoint/core/indexing.h>, without which this cannot be called.
@@ -129,6 +176,12 @@ class Tensor {
                   bool accumulate = false) const;
   void index_put_(std::initializer_list<Index> indices, Scalar value,
                   bool accumulate = false) const;
+  Tensor mean(const Shape& dims, bool keepdim = false) const;
+  Tensor max() const;
+  ValuesAndIndices max(int64_t dim, bool keepdim = false) const;
+  Tensor min() const;
+  ValuesAndIndices min(int64_t dim, bool keepdim = false) const;
+  Tensor argmax(int64_t dim, bool keepdim = false) const;
 
   // --- differentiation (see <adjoint/core/autograd.h>) ---
 
@@ -176,6 +229,7 @@ class Tensor {
   static void release(TensorImpl* impl) noexcept;
   const void* checked_data(DType dtype) const;
   Scalar only_element() const;
+  size_t packed_size() const;
 
   TensorImpl* impl_ = nullptr;
 };
@@ -189,18 +243,47 @@ struct BackwardOptions {
   std::vector<Tensor> inputs = {};
 };
 
-// Factories. A negative size, or more elements than memory can hold, throws.
+class Tensor::Iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = Tensor;
+  using difference_type = std::ptrdiff_t;
+  using pointer = void;
+  using reference = Tensor;
+
+  Iterator(Tensor tensor, int64_t at) : tensor_(std::move(tensor)), at_(at) {}
+  Tensor operator*() const { return tensor_.select(0, at_); }
+  Iterator& operator++() {
+    ++at_;
+    return *this;
+  }
+  Iterator operator++(int) {
+    Iterator before = *this;
+    ++at_;
+    return before;
+  }
+  // Of the same tensor.
+  bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+ private:
+  Tensor tensor_;
+  int64_t at_;
+};
+
+// Factories; more in <adjoint/core/factories.h> and <adjoint/core/random_tensors.h>. A negative
+// size, or more elements than memory can hold, throws.
 Tensor empty(const Shape& shape, DType dtype = DType::f32);
 Tensor zeros(const Shape& shape, DType dtype = DType::f32);
 Tensor ones(const Shape& shape, DType dtype = DType::f32);
 Tensor full(const Shape& shape, Scalar value, DType dtype = DType::f32);
-Tensor empty_like(const Tensor& x);
-Tensor zeros_like(const Tensor& x);
-Tensor ones_like(const Tensor& x);
-Tensor full_like(const Tensor& x, Scalar value);
+// Of x's shape, and of its dtype if none is given; of its order in memory where that has no gaps.
+Tensor empty_like(const Tensor& x, std::optional<DType> dtype = std::nullopt);
+Tensor zeros_like(const Tensor& x, std::optional<DType> dtype = std::nullopt);
+Tensor ones_like(const Tensor& x, std::optional<DType> dtype = std::nullopt);
+Tensor full_like(const Tensor& x, Scalar value, std::optional<DType> dtype = std::nullopt);
 Tensor scalar(Scalar value, DType dtype = DType::f32);  // 0-dimensional
-// 0, 1, ..., count - 1.
-Tensor arange(int64_t count, DType dtype = DType::i64);
+// 0, 1, ... before end; i64 where no dtype is given and end is a whole number, else f32.
+Tensor arange(Scalar end, std::optional<DType> dtype = std::nullopt);
 Tensor eye(int64_t n, DType dtype = DType::f32);
 
 // A copy of the values, of the given shape; one dimension if it is left out. ShapeError if the
@@ -208,7 +291,46 @@ Tensor eye(int64_t n, DType dtype = DType::f32);
 template <class T>
 Tensor from_span(std::span<const T> values, const Shape& shape);
 template <class T>
-Tensor tensor(std::initializer_list<T> values) {
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  return from_span(std::span<const T>(values), shape);
+}
+template <class T>
+Tensor from_vector(const std::vector<T>& values) {
+  return from_vector(values, Shape{static_cast<int64_t>(values.size())});
+}
+// The tensor takes the vector's memory: nothing is copied, except of a few values.
+template <class T>
+Tensor from_vector(std::vector<T>&& values, const Shape& shape);
+template <class T>
+Tensor from_vector(std::vector<T>&& values) {
+  const auto size = static_cast<int64_t>(values.size());
+  return from_vector(std::move(values), Shape{size});
+}
+// The elements at `data`, row-major, which the tensor shares with whoever made them; `owner` lives
+// as long as any tensor does that shows them. REQUIRES: they are aligned to their size.
+Tensor from_blob(void* data, const Shape& shape, DType dtype, std::shared_ptr<void> owner);
+
+// Numbers in nested braces, for the length of a call.
+template <class T>
+class NestedList {
+ public:
+  NestedList(T value) : value_(value) {}                                               // NOLINT
+  NestedList(std::initializer_list<NestedList> items) : items_(items), list_(true) {}  // NOLINT
+  bool is_list() const { return list_; }
+  T value() const { return value_; }
+  std::span<const NestedList> items() const { return {items_.begin(), items_.size()}; }
+
+ private:
+  T value_{};
+  std::initializer_list<NestedList> items_;
+  bool list_ = false;
+};
+// tensor<float>({{1, 2, 3}, {4, 5, 6}}) is of shape (2, 3). ShapeError where lists of a depth
+// differ in length. The type of one list of numbers may be left out.
+template <class T>
+Tensor tensor(const NestedList<T>& values);
+template <class... Given, class T>
+requires(sizeof...(Given) == 0) Tensor tensor(std::initializer_list<T> values) {
   return from_span(std::span<const T>(values.begin(), values.size()),
                    Shape{static_cast<int64_t>(values.size())});
 }
@@ -216,17 +338,9 @@ template <class T>
 Tensor tensor(std::initializer_list<T> values, const Shape& shape) {
   return from_span(std::span<const T>(values.begin(), values.size()), shape);
 }
-template <class T>
-Tensor from_vector(const std::vector<T>& values) {
-  return from_span(std::span<const T>(values), Shape{static_cast<int64_t>(values.size())});
-}
-template <class T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
-  return from_span(std::span<const T>(values), shape);
-}
 
-// As NumPy prints arrays; large tensors are summarised, with three values at each end of a
-// dimension.
+// As NumPy prints arrays, with as many digits as tell the numbers apart, at most eight behind the
+// point; of more than 1000 elements three at each end of a dimension.
 std::string to_string(const Tensor& x);
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

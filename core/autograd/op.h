@@ -165,11 +165,10 @@ class Op {
   }
   SavedTensor save_output(const Tensor& y, int output = 0) const;
 
-  // Memory for the result. `dying` is an input that ends with this operator (nullptr: none does)
-  // and that nothing saves. See Note [Donation].
-  Tensor make_result(const Tensor* dying, const Shape& shape, DType dtype) const {
-    if (dying == nullptr || observed_) return make_empty(name_, shape, dtype);
-    return make_over(name_, *dying, shape, dtype);
+  // Memory for an elementwise result of like's shape, in like's order. `dying` is an input that
+  // ends with this operator (nullptr: none does) and that nothing saves. See Note [Donation].
+  Tensor make_result(const Tensor* dying, const Tensor& like, DType dtype) const {
+    return make_like(name_, like, dtype, observed_ ? nullptr : dying);
   }
 
   // Ends the operator: y gets a node with the closure `Grads(const Backward&)`, which returns one

@@ -135,6 +135,8 @@ void add_scatters(std::vector<Row>& rows);
 void add_masks(std::vector<Row>& rows);
 void add_layout(std::vector<Row>& rows);
 void add_joins(std::vector<Row>& rows);
+void add_views(std::vector<Row>& rows);
+void add_arrangements(std::vector<Row>& rows);
 void add_reductions(std::vector<Row>& rows);
 void add_moments(std::vector<Row>& rows);
 void add_scans(std::vector<Row>& rows);
@@ -148,6 +150,8 @@ void add_losses(std::vector<Row>& rows);
 void add_attention(std::vector<Row>& rows);
 void add_convolution(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
+void add_factories(std::vector<Row>& rows);
+void add_whole_comparisons(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);
 
 }  // namespace adjoint::catalog

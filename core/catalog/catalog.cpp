@@ -158,6 +158,8 @@ std::vector<Row> rows() {
   add_masks(all);
   add_layout(all);
   add_joins(all);
+  add_views(all);
+  add_arrangements(all);
   add_reductions(all);
   add_moments(all);
   add_scans(all);
@@ -171,6 +173,8 @@ std::vector<Row> rows() {
   add_attention(all);
   add_convolution(all);
   add_random(all);
+  add_factories(all);
+  add_whole_comparisons(all);
   add_inplace(all);
   return all;
 }

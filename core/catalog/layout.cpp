@@ -1,41 +1,13 @@
-// Rows of operators that change dtype, layout or shape, and of those that join and split.
+// Rows of operators that change dtype, layout or shape.
 #include <adjoint/core/layout.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/catalog/builders.h"
+#include "core/catalog/layout_rows.h"
 
 namespace adjoint::catalog {
 namespace {
-
-Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 1.8, seed); }
-
-// The same elements in row-major order, in another shape.
-TensorFunction reshaped_to(const Shape& shape) {
-  return [shape](const Tensors& in) -> Tensors {
-    Array y(in[0]);
-    y.shape = shape;
-    return {y.tensor()};
-  };
-}
-
-// y[index] = x[from(index)], y of the given shape.
-template <class F>
-TensorFunction gathered(const Shape& shape, F from) {
-  return [shape, from](const Tensors& in) -> Tensors {
-    const Array x(in[0]);
-    return {make_array(shape, [&](const Shape& index) { return x.at(from(index)); }).tensor()};
-  };
-}
-
-const TensorFunction kSame = map_reference([](double v) { return v; });
-
-// A sample of an operator that takes one tensor.
-template <class F>
-Sample sample(std::string name, const Tensor& x, F f, TensorFunction reference) {
-  return {std::move(name), {x}, unary(f), std::move(reference)};
-}
 
 Row cast_row() {
   const auto cast = [](DType dtype) { return [dtype](const Tensor& x) { return to(x, dtype); }; };
@@ -45,28 +17,57 @@ Row cast_row() {
       map_reference([](double v) { return std::trunc(v); }, DType::i64);
   Row row{
       "to",
-      {sample("(2, 3) to f64", x, cast(DType::f64), kSame),
+      {sample("(2, 3) to f64", x, cast(DType::f64), same()),
        sample(
            "(2, 3) to f32 and back", x,
-           [](const Tensor& v) { return to(to(v, DType::f32), DType::f64); }, kSame),
+           [](const Tensor& v) { return to(to(v, DType::f32), DType::f64); }, same()),
        sample("(3, 2) strided to i64", strided(reshape(x, {3, 2})), cast(DType::i64), truncated),
        sample("(2, 3) to bool", indices({2, 3}, 2, 3), cast(DType::boolean),
               map_reference([](double v) { return v; }, DType::boolean)),
-       sample("(0, 3) from i64 to f64", indices({0, 3}, 5), cast(DType::f64), kSame),
-       sample("() from i64 to f64", indices({}, 5), cast(DType::f64), kSame)}};
+       sample("(0, 3) from i64 to f64", indices({0, 3}, 5), cast(DType::f64), same()),
+       sample("() from i64 to f64", indices({}, 5), cast(DType::f64), same())}};
   for (size_t i = 2; i < row.samples.size(); ++i) row.samples[i].differentiable = false;
+  set_torch(row, {"x[0].to(torch.float64)", "x[0].to(torch.float32).to(torch.float64)",
+                  "x[0].to(torch.int64)", "x[0].to(torch.bool)", "x[0].to(torch.float64)",
+                  "x[0].to(torch.float64)"});
   return row;
 }
 
-Row copy_row(const std::string& name, Tensor (*f)(const Tensor&)) {
+template <class F>
+Row copy_row(const std::string& name, F f) {
   Row row{name,
-          {sample("(2, 3, 4)", input({2, 3, 4}, 1), f, kSame),
-           sample("(3, 4) strided", strided(input({3, 4}, 2)), f, kSame),
-           sample("(3, 0)", input({3, 0}, 3), f, kSame), sample("()", input({}, 4), f, kSame)}};
+          {sample("(2, 3, 4)", input({2, 3, 4}, 1), f, same()),
+           sample("(3, 4) strided", strided(input({3, 4}, 2)), f, same()),
+           sample("(3, 0)", input({3, 0}, 3), f, same()), sample("()", input({}, 4), f, same())}};
   row.errors = {error("an undefined tensor", [f] { return f(Tensor()); }, {"undefined"})};
   row.large = [=] {
-    return sample("(257, 1031) strided", strided(input({257, 1031}, 5)), f, kSame);
+    return sample("(257, 1031) strided", strided(input({257, 1031}, 5)), f, same());
   };
+  row.torch = "x[0]." + name + "()";
+  return row;
+}
+
+Row contiguous_row() {
+  const auto plain = [](const Tensor& x) { return contiguous(x); };
+  Row row = copy_row("contiguous", plain);
+  const auto last = [](const Tensor& x) { return contiguous(x, MemoryFormat::channels_last); };
+  row.samples.push_back(sample("(2, 3, 2, 2) channels_last", input({2, 3, 2, 2}, 6), last, same(),
+                               "x[0].contiguous(memory_format=torch.channels_last)"));
+  row.samples.push_back(sample(
+      "(1, 2, 2, 3, 2) channels_last_3d", input({1, 2, 2, 3, 2}, 7),
+      [](const Tensor& x) { return contiguous(x, MemoryFormat::channels_last_3d); }, same(),
+      "x[0].contiguous(memory_format=torch.channels_last_3d)"));
+  row.errors.push_back(error("three dimensions with the channels last",
+                             [last] {
+                               return last(ones({2, 3, 4}));
+                             },
+                             {"contiguous: ", "channels_last", "(2, 3, 4)", "4 dimensions"}));
+  row.errors.push_back(
+      error("four dimensions with the channels of volumes last",
+            [] {
+              return contiguous(ones({2, 3, 4, 5}), MemoryFormat::channels_last_3d);
+            },
+            {"contiguous: ", "channels_last_3d", "5 dimensions"}));
   return row;
 }
 
@@ -100,6 +101,10 @@ Row shape_row(const std::string& name, F f) {
     return sample("(257, 1031) as (1031, 257)", input({257, 1031}, 5), with({1031, 257}),
                   reshaped_to({1031, 257}));
   };
+  for (size_t i = 0; i < row.samples.size(); ++i) {
+    constexpr const char* shapes[] = {"6, 4", "-1, 2, 2", "0, 5", "1, 1"};
+    row.samples[i].torch = "x[0]." + name + "(" + shapes[i] + ")";
+  }
   return row;
 }
 
@@ -111,6 +116,7 @@ Row view_row() {
         return view(x, {2, 3, 2, 2});
       },
       reshaped_to({2, 3, 2, 2})));
+  row.samples.back().torch = "x[0].reshape(2, 3, 2, 2)";
   row.errors.push_back(error("a layout that needs a copy",
                              [] {
                                return view(transpose(ones({2, 3}), 0, 1), {6});
@@ -127,6 +133,7 @@ Row reshape_row() {
         return reshape(x, {4, 6});
       },
       reshaped_to({4, 6})));
+  row.samples.back().torch = "x[0].reshape(4, 6)";
   return row;
 }
 
@@ -150,6 +157,8 @@ Row flatten_row() {
                         return flatten(ones({2, 3}), 0, 2);
                       },
                       {"flatten: ", "2"})};
+  set_torch(row, {"torch.flatten(x[0])", "torch.flatten(x[0], 1, 2)", "torch.flatten(x[0], 0, 1)",
+                  "torch.flatten(x[0])"});
   return row;
 }
 
@@ -168,12 +177,14 @@ Row transpose_row() {
            sample("(2, 3) strided, -1 and -2", strided(input({2, 3}, 2)), f(-1, -2),
                   swapped({3, 2}, 0, 1)),
            sample("(0, 3), 0 and 1", input({0, 3}, 3), f(0, 1), swapped({3, 0}, 0, 1)),
-           sample("(), 0 and -1", input({}, 4), f(0, -1), kSame)}};
+           sample("(), 0 and -1", input({}, 4), f(0, -1), same())}};
   row.errors = {error("a dimension that is not there",
                       [] {
                         return transpose(ones({2, 3}), 0, 2);
                       },
                       {"transpose: ", "2"})};
+  set_torch(row, {"x[0].transpose(0, 2)", "x[0].transpose(-1, -2)", "x[0].transpose(0, 1)",
+                  "x[0].transpose(0, -1)"});
   return row;
 }
 
@@ -195,7 +206,7 @@ Row permute_row() {
                   moved({3, 2}, {1, 0})),
            sample("(2, 0, 3) by (1, 2, 0)", input({2, 0, 3}, 3), f({1, 2, 0}),
                   moved({0, 3, 2}, {1, 2, 0})),
-           sample("() by ()", input({}, 4), f({}), kSame)}};
+           sample("() by ()", input({}, 4), f({}), same())}};
   row.errors = {error("a dimension twice",
                       [] {
                         return permute(ones({2, 3}), {0, 0});
@@ -206,6 +217,8 @@ Row permute_row() {
                         return permute(ones({2, 3}), {0});
                       },
                       {"permute: ", "(2, 3)"})};
+  set_torch(row, {"x[0].permute(2, 0, 1)", "x[0].permute(-1, 0)", "x[0].permute(1, 2, 0)",
+                  "x[0].permute(())"});
   return row;
 }
 
@@ -213,14 +226,30 @@ Row squeeze_row() {
   const auto f = [](int64_t dim) { return [dim](const Tensor& x) { return squeeze(x, dim); }; };
   Row row{"squeeze",
           {sample("(2, 1, 3), 1", input({2, 1, 3}, 1), f(1), reshaped_to({2, 3})),
-           sample("(2, 3) strided, 0, which stays", strided(input({2, 3}, 2)), f(0), kSame),
+           sample("(2, 3) strided, 0, which stays", strided(input({2, 3}, 2)), f(0), same()),
            sample("(0, 1), -1", input({0, 1}, 3), f(-1), reshaped_to({0})),
-           sample("(), 0", input({}, 4), f(0), kSame)}};
+           sample("(), 0", input({}, 4), f(0), same())}};
   row.errors = {error("a dimension that is not there",
                       [] {
                         return squeeze(ones({2, 3}), 2);
                       },
                       {"squeeze: ", "2"})};
+  row.samples.push_back(sample(
+      "(1, 2, 1, 3, 1), all", input({1, 2, 1, 3, 1}, 5), [](const Tensor& x) { return squeeze(x); },
+      reshaped_to({2, 3})));
+  row.samples.push_back(sample(
+      "(1, 2, 1, 3, 1), 0, 1 and -1", input({1, 2, 1, 3, 1}, 6),
+      [](const Tensor& x) {
+        return squeeze(x, {0, 1, -1});
+      },
+      reshaped_to({2, 1, 3})));
+  set_torch(row, {"x[0].squeeze(1)", "x[0].squeeze(0)", "x[0].squeeze(-1)", "x[0].squeeze(0)",
+                  "x[0].squeeze()", "x[0].squeeze((0, 1, -1))"});
+  row.errors.push_back(error("a dimension twice",
+                             [] {
+                               return squeeze(ones({1, 1}), {0, -2});
+                             },
+                             {"squeeze: ", "-2", "twice"}));
   return row;
 }
 
@@ -236,6 +265,8 @@ Row unsqueeze_row() {
                         return unsqueeze(ones({2, 3}), 3);
                       },
                       {"unsqueeze: ", "3"})};
+  set_torch(row,
+            {"x[0].unsqueeze(1)", "x[0].unsqueeze(-1)", "x[0].unsqueeze(0)", "x[0].unsqueeze(0)"});
   return row;
 }
 
@@ -266,6 +297,8 @@ Row expand_row() {
                         return expand(ones({2, 3}), {3});
                       },
                       {"expand: ", "(3,)", "(2, 3)"})};
+  set_torch(row, {"x[0].expand(2, 3, 4)", "x[0].expand(2, -1)", "x[0].expand(0, 3)",
+                  "x[0].expand(0)", "x[0].expand(2, 2)"});
   return row;
 }
 
@@ -292,6 +325,7 @@ Row slice_row() {
       error("no dimensions", [] { return slice(ones({}), 0, 0, 1); }, {"slice: ", "0-dimensional"}),
       error("a dimension that is not there", [] { return slice(ones({3}), 1, 0, 1); },
             {"slice: ", "1"})};
+  set_torch(row, {"x[0][:, 1:6]", "x[0][::3]", "x[0][:, -5:-1:2]", "x[0][2:2]", "x[0][0:5]"});
   return row;
 }
 
@@ -319,149 +353,8 @@ Row select_row() {
             },
             {"select: ", "index 3", "(2, 3)"}),
       error("no dimensions", [] { return select(ones({}), 0, 0); }, {"select: ", "0-dimensional"})};
-  return row;
-}
-
-// --- joining and splitting ---
-
-// The arrays one after the other along dim.
-TensorFunction cat_reference(int dim) {
-  return [dim](const Tensors& in) -> Tensors {
-    std::vector<Array> parts(in.begin(), in.end());
-    Shape shape = parts[0].shape;
-    shape[dim] = 0;
-    for (const Array& part : parts) shape[dim] += part.shape[dim];
-    return {make_array(shape, [&](Shape index) {
-              size_t i = 0;
-              while (index[dim] >= parts[i].shape[dim]) index[dim] -= parts[i++].shape[dim];
-              return parts[i].at(index);
-            }).tensor()};
-  };
-}
-
-Row cat_row() {
-  const auto f = [](int64_t dim) -> TensorFunction {
-    return [dim](const Tensors& in) -> Tensors { return {cat(in, dim)}; };
-  };
-  Row row{"cat",
-          {{"(2, 3), (1, 3), (3, 3) along 0",
-            {input({2, 3}, 1), input({1, 3}, 2), input({3, 3}, 3)},
-            f(0),
-            cat_reference(0)},
-           {"(2, 3) strided, (2, 2) along -1",
-            {strided(input({2, 3}, 4)), input({2, 2}, 5)},
-            f(-1),
-            cat_reference(1)},
-           {"(2, 0), (2, 2) along 1", {input({2, 0}, 6), input({2, 2}, 7)}, f(1), cat_reference(1)},
-           {"(3) alone", {input({3}, 8)}, f(0), cat_reference(0)}}};
-  row.errors = {error("no tensors", [] { return cat(Tensors(), 0); }, {"cat: ", "no tensors"}),
-                error("sizes that differ",
-                      [] {
-                        return cat({ones({2, 3}), ones({2, 4})}, 0);
-                      },
-                      {"cat: ", "(2, 4)", "(2, 3)"}),
-                error("numbers without dimensions",
-                      [] {
-                        return cat({ones({}), ones({})});
-                      },
-                      {"cat: ", "stack()"})};
-  row.large = [=] {
-    return Sample{"(257, 513), (257, 518) along 1",
-                  {input({257, 513}, 9), input({257, 518}, 10)},
-                  f(1),
-                  cat_reference(1)};
-  };
-  return row;
-}
-
-Row stack_row() {
-  const auto f = [](int64_t dim) -> TensorFunction {
-    return [dim](const Tensors& in) -> Tensors { return {stack(in, dim)}; };
-  };
-  const auto reference = [](int dim) -> TensorFunction {
-    return [dim](const Tensors& in) -> Tensors {
-      std::vector<Array> parts(in.begin(), in.end());
-      Shape shape = parts[0].shape;
-      shape.insert(dim, static_cast<int64_t>(parts.size()));
-      return {make_array(shape, [&](Shape index) {
-                const auto i = static_cast<size_t>(index[dim]);
-                index.erase(dim);
-                return parts[i].at(index);
-              }).tensor()};
-    };
-  };
-  Row row{"stack",
-          {{"two (2, 3) along 1", {input({2, 3}, 1), input({2, 3}, 2)}, f(1), reference(1)},
-           {"two (2, 3) strided along -1",
-            {strided(input({2, 3}, 3)), strided(input({2, 3}, 4))},
-            f(-1),
-            reference(2)},
-           {"two (0, 2) along 0", {input({0, 2}, 5), input({0, 2}, 6)}, f(0), reference(0)},
-           {"three () along 0", {input({}, 7), input({}, 8), input({}, 9)}, f(0), reference(0)}}};
-  row.errors = {error("no tensors", [] { return stack(Tensors(), 0); }, {"stack: ", "no tensors"}),
-                error("shapes that differ",
-                      [] {
-                        return stack({ones({2}), ones({3})});
-                      },
-                      {"stack: ", "(3,)", "(2,)"})};
-  return row;
-}
-
-// The parts of sizes `sizes` along dim.
-TensorFunction split_reference(const std::vector<int64_t>& sizes, int dim) {
-  return [sizes, dim](const Tensors& in) -> Tensors {
-    const Array x(in[0]);
-    Tensors parts;
-    int64_t start = 0;
-    for (const int64_t size : sizes) {
-      Shape shape = x.shape;
-      shape[dim] = size;
-      parts.push_back(make_array(shape, [&](Shape index) {
-                        index[dim] += start;
-                        return x.at(index);
-                      }).tensor());
-      start += size;
-    }
-    return parts;
-  };
-}
-
-Row split_row() {
-  const auto by_size = [](int64_t size, int64_t dim) -> TensorFunction {
-    return [=](const Tensors& in) -> Tensors { return split(in[0], size, dim); };
-  };
-  Row row{"split",
-          {{"(5, 2) by 2", {input({5, 2}, 1)}, by_size(2, 0), split_reference({2, 2, 1}, 0)},
-           {"(2, 5) strided as 1, 0, 4",
-            {strided(input({2, 5}, 2))},
-            [](const Tensors& in) -> Tensors {
-              return split(in[0], std::vector<int64_t>{1, 0, 4}, -1);
-            },
-            split_reference({1, 0, 4}, 1)},
-           {"(0, 2) by 3", {input({0, 2}, 3)}, by_size(3, 0), split_reference({0}, 0)},
-           {"(2, 3) by 9 along 1", {input({2, 3}, 4)}, by_size(9, 1), split_reference({3}, 1)}}};
-  row.errors = {
-      error("a size of 0", [] { return split(ones({3}), 0); }, {"split: ", "split_size 0"}),
-      error("sizes that do not add up",
-            [] {
-              return split(ones({3}), std::vector<int64_t>{1, 1});
-            },
-            {"split: ", "2", "(3,)"})};
-  return row;
-}
-
-Row chunk_row() {
-  const auto into = [](int64_t chunks, int64_t dim) -> TensorFunction {
-    return [=](const Tensors& in) -> Tensors { return chunk(in[0], chunks, dim); };
-  };
-  Row row{"chunk",
-          {{"(5, 2) in 3", {input({5, 2}, 1)}, into(3, 0), split_reference({2, 2, 1}, 0)},
-           {"(2, 6) strided in 3 along 1",
-            {strided(input({2, 6}, 2))},
-            into(3, -1),
-            split_reference({2, 2, 2}, 1)},
-           {"(0, 2) in 2", {input({0, 2}, 3)}, into(2, 0), split_reference({0, 0}, 0)}}};
-  row.errors = {error("no chunks", [] { return chunk(ones({3}), 0); }, {"chunk: ", "0"})};
+  set_torch(row,
+            {"x[0].select(1, 1)", "x[0].select(0, -1)", "x[0].select(1, 2)", "x[0].select(0, 0)"});
   return row;
 }
 
@@ -470,7 +363,7 @@ Row chunk_row() {
 void add_layout(std::vector<Row>& rows) {
   rows.push_back(cast_row());
   rows.push_back(copy_row("clone", &clone));
-  rows.push_back(copy_row("contiguous", &contiguous));
+  rows.push_back(contiguous_row());
   rows.push_back(reshape_row());
   rows.push_back(view_row());
   rows.push_back(flatten_row());
@@ -481,13 +374,6 @@ void add_layout(std::vector<Row>& rows) {
   rows.push_back(expand_row());
   rows.push_back(slice_row());
   rows.push_back(select_row());
-}
-
-void add_joins(std::vector<Row>& rows) {
-  rows.push_back(split_row());
-  rows.push_back(chunk_row());
-  rows.push_back(cat_row());
-  rows.push_back(stack_row());
 }
 
 }  // namespace adjoint::catalog

@@ -156,7 +156,7 @@ Grads fused_gradients(const AttentionSaved& s, const Backward& b) {
   const Shape& batch = s.settings.batch;
   const int64_t l = q.size(-2), keys = k.size(-2);
   Tensor dy = b.dy(0), dq, dk, dv, dmask;
-  if (dy.strides().back() != 1) dy = clone(dy);
+  if (dy.strides().back() != 1) dy = row_major(dy);
   const Tensor out = *s.out;
   kernels::Attention op = attention_of(s.settings, q, k, v, mask);
   op.out = matrices(out, batch);

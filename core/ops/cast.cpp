@@ -16,15 +16,40 @@ Tensor to(const Tensor& x, DType dtype) {
   return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
 
-Tensor clone(const Tensor& x) {
-  const Op op("clone", {x});
-  Tensor y = make_empty("clone", x.shape(), x.dtype());
-  kernel_table().elementwise.copy[index(x.dtype())][index(x.dtype())](
-      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+namespace {
+
+Tensor copied(const Op& op, const Tensor& x, Tensor y) {
+  write_elements(y, x);
   return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
 
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+}  // namespace
+
+void write_elements(const Tensor& to, const Tensor& from) {
+  kernel_table().elementwise.copy[index(from.dtype())][index(to.dtype())](
+      KernelScope(), make_loop<2>(to.shape(), {&to, &from}));
+}
+
+Tensor clone(const Tensor& x) {
+  const Op op("clone", {x});
+  return copied(op, x, make_like("clone", x, x.dtype()));
+}
+
+Tensor row_major(const Tensor& x) {
+  const Op op("clone", {x});
+  return copied(op, x, make_empty("clone", x.shape(), x.dtype()));
+}
+
+Tensor contiguous(const Tensor& x, MemoryFormat format) {
+  if (x.is_contiguous(format)) return x;
+  if (format == MemoryFormat::contiguous) return row_major(x);
+  const Op op("contiguous", {x});
+  const int rank = format == MemoryFormat::channels_last ? 4 : 5;
+  op.check(x.dim() == rank, "channels_last", rank == 5 ? "_3d" : "", " of a tensor of shape ",
+           x.shape(), "; expected ", rank, " dimensions");
+  return copied(op, x,
+                make_strided("contiguous", x.shape(), strides_of(format, x.shape()), x.dtype()));
+}
 
 Tensor packed(const Tensor& x) {
   if (!x.defined()) return x;
@@ -34,9 +59,8 @@ Tensor packed(const Tensor& x) {
 
 Tensor rounded(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  Tensor y = make_empty("to", x.shape(), dtype);
-  kernel_table().elementwise.copy[index(x.dtype())][index(dtype)](
-      KernelScope(), make_loop<2>(x.shape(), {&y, &x}));
+  const Tensor y = make_like("to", x, dtype);
+  write_elements(y, x);
   return y;
 }
 
@@ -51,7 +75,7 @@ void add_in_place(const Tensor& into, const Tensor& x) {
 }
 
 Tensor cast(const Tensor& x, DType dtype) { return to(x, dtype); }
-Tensor clone(const Tensor& x) { return adjoint::clone(x); }
+Tensor clone(const Tensor& x) { return row_major(x); }
 
 void fill(const Tensor& x, Scalar value) {
   const TypedScalar typed(value, x.dtype());

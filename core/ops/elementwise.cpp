@@ -18,9 +18,11 @@ Tensor binary_value(const Op& op, Binary which, const Tensor& a, const Tensor& b
   const Shape shape = broadcast_shapes(op.name(), a.shape(), b.shape());
   // What is both operands is not dying: the graph may keep it as the other one.
   if (a.impl() == b.impl()) dying = kNone;
-  const bool left = (dying & kLeft) != 0 && a.shape() == shape;
+  const bool first = a.shape() == shape, left = (dying & kLeft) != 0 && first;
   const Tensor* right = (dying & kRight) != 0 ? &b : nullptr;
-  Tensor y = op.make_result(left ? &a : right, shape, dtype);
+  const Tensor* like = first ? &a : b.shape() == shape ? &b : nullptr;
+  Tensor y = like != nullptr ? op.make_result(left ? &a : right, *like, dtype)
+                             : make_empty(op.name(), shape, dtype);
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
       KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}));
   return y;
@@ -30,7 +32,7 @@ Tensor binary_value(const Op& op, Binary which, const Tensor& a, const Tensor& b
 Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, DType dtype,
                     bool dying = false, bool reversed = false) {
   const Cast a0(a, dtype);
-  Tensor y = op.make_result(dying ? &a : nullptr, a.shape(), dtype);
+  Tensor y = op.make_result(dying ? &a : nullptr, a, dtype);
   const TypedScalar typed(value, computed_in(dtype));
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
       KernelScope(), loop_with_scalar(y, *a0, typed, reversed ? 1 : 2));
@@ -45,7 +47,7 @@ Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b
   const DType dtype = promote(a.dtype(), b.dtype());
   const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  Tensor y = make_empty(name, shape, DType::boolean);
+  Tensor y = make_pointwise(name, shape, {&a, &b}, DType::boolean);
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
       KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}));
   return op.no_gradient(std::move(y));
@@ -55,7 +57,7 @@ Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
   const Op op(name, {a}, {{"other", b.real()}});
   const DType dtype = promote_scalar(a.dtype(), b);
   const Cast a0(a, dtype);
-  Tensor y = make_empty(name, a.shape(), DType::boolean);
+  Tensor y = make_like(name, a, DType::boolean);
   const TypedScalar typed(b, computed_in(dtype));
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
       KernelScope(), loop_with_scalar(y, *a0, typed, 2));
@@ -279,7 +281,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape =
       broadcast_shapes("where", broadcast_shapes("where", condition.shape(), a.shape()), b.shape());
-  Tensor y = make_empty("where", shape, dtype);
+  Tensor y = make_pointwise("where", shape, {&condition, &a, &b}, dtype);
   kernel_table().elementwise.where[index(dtype)](KernelScope(),
                                                  make_loop<4>(shape, {&y, &condition, &*a0, &*b0}));
   return op.differentiable(y, [c = op.save(condition)](const Backward& g) -> Grads {

@@ -14,6 +14,17 @@ namespace adjoint {
 // The kernels of this machine: kernel_table().gemm.f32(KernelScope(), gemm).
 inline const kernels::KernelTable& kernel_table() { return kernels::kernels(); }
 
+// Whether all lie alike, without gaps, in another order than row-major.
+template <size_t N>
+bool same_dense_layout(const Shape& shape, const std::array<const Tensor*, N>& operands) {
+  const TensorImpl* first = operands[0]->impl();
+  if (first->contiguous) return false;
+  for (const Tensor* x : operands) {
+    if (x->impl()->shape != shape || x->impl()->strides != first->strides) return false;
+  }
+  return is_dense(shape, first->strides);
+}
+
 // The loop over `shape` with the operands broadcast to it, operand 0 being the output; neighbouring
 // dimensions that lie evenly in memory for all operands are merged. REQUIRES: the operands
 // broadcast to shape.
@@ -35,7 +46,17 @@ kernels::Loop<static_cast<int>(N)> make_loop(const Shape& shape,
     for (size_t i = 0; i < N; ++i) loop.stride[i][0] = 1;
     return loop;
   }
-  for (int d = shape.rank() - 1; d >= 0; --d) {
+  if (same_dense_layout<N>(shape, operands)) {
+    loop.rank = 1;
+    loop.size[0] = shape.numel();
+    for (size_t i = 0; i < N; ++i) loop.stride[i][0] = 1;
+    return loop;
+  }
+  // Along the output's memory, whichever dimension that is.
+  int order[kMaxDims];
+  order_of_strides(operands[0]->impl()->strides, order);
+  for (int at = shape.rank() - 1; at >= 0; --at) {
+    const int d = order[at];
     if (shape[d] == 1) continue;
     int64_t stride[N];
     for (size_t i = 0; i < N; ++i) {
@@ -85,6 +106,13 @@ static_assert(static_cast<int>(DType::f32) == kernels::kF32 &&
               static_cast<int>(DType::u8) == kernels::kU8 &&
               static_cast<int>(DType::boolean) == kernels::kBool && kDTypes == kernels::kPlaces);
 inline int index(DType dtype) { return static_cast<int>(dtype); }
+
+// Every element of `to` becomes that of `from`, which broadcasts and is cast; unrecorded and
+// unmarked.
+void write_elements(const Tensor& to, const Tensor& from);
+
+// A copy in row-major order without gaps, recorded.
+Tensor row_major(const Tensor& x);
 
 // x in row-major order without gaps, without history: x itself where it lies so, a copy otherwise;
 // undefined stays so.

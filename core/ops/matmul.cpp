@@ -92,7 +92,7 @@ Tensor as_rows(const Tensor& x) {
     return make_view(x, {rows, in}, strides, x.impl()->offset);
   }
   const NoGrad guard;
-  return make_view(clone(x), {rows, in}, {in, 1}, 0);
+  return make_view(row_major(x), {rows, in}, {in, 1}, 0);
 }
 
 // The dtype of a linear function of these, as autocast has it.

@@ -31,7 +31,7 @@ Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   }
   const DType dtype = is_floating_point(promoted) ? promoted : DType::f32;
   const Cast a0(a, dtype), b0(b, dtype);
-  Tensor y = make_empty(name, shape, dtype);
+  Tensor y = make_pointwise(name, shape, {&a, &b}, dtype);
   kernel_table().elementwise.map[index(dtype)](KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}),
                                                &F::value);
   if constexpr (requires { F::kSavesInputs; }) {

@@ -68,6 +68,18 @@ inline kernels::Loop<3> loop_with_scalar(const Tensor& y, const Tensor& x, const
   return loop;
 }
 
+// The first operand that nothing broadcasts, whose order in memory the result keeps; or nullptr.
+inline const Tensor* whole_operand(const Shape& shape, std::initializer_list<const Tensor*> of) {
+  const auto* const found =
+      std::find_if(of.begin(), of.end(), [&shape](const Tensor* x) { return x->shape() == shape; });
+  return found == of.end() ? nullptr : *found;
+}
+inline Tensor make_pointwise(const char* op, const Shape& shape,
+                             std::initializer_list<const Tensor*> operands, DType dtype) {
+  const Tensor* like = whole_operand(shape, operands);
+  return like != nullptr ? make_like(op, *like, dtype) : make_empty(op, shape, dtype);
+}
+
 // x in another dtype, or x itself: a reference, for copying a handle costs two locked instructions.
 class Cast {
  public:
@@ -86,7 +98,7 @@ inline Tensor map_integers(const Op& op, const Tensor& a, const Tensor& b, const
                            int64_t (*f)(int64_t, int64_t)) {
   const DType promoted = promote(a.dtype(), b.dtype());
   const Cast a0(a, DType::i64), b0(b, DType::i64);
-  Tensor y = make_empty(op.name(), shape, DType::i64);
+  Tensor y = make_pointwise(op.name(), shape, {&a, &b}, DType::i64);
   kernel_table().elementwise.map_integers(KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}), f);
   return is_integer(promoted) ? rounded(y, promoted) : y;
 }

@@ -80,7 +80,7 @@ Tensor unary(const char* name, Unary which, const Tensor& x, const Parameters<F>
   const auto kernel = kernel_table().unary.value[static_cast<int>(which)][index(x.dtype())];
   if (kernel == nullptr) return unary<F>(name, which, as_floating(x), parameters, attributes);
   const bool over = dying && !(uses_input<F>() && op.recording());
-  Tensor y = op.make_result(over ? &x : nullptr, x.shape(), x.dtype());
+  Tensor y = op.make_result(over ? &x : nullptr, x, x.dtype());
   kernel(KernelScope(), with_parameters(make_loop<2>(x.shape(), {&y, &x}), parameters));
   if constexpr (HasDerivative<F>) {
     return op.differentiable(
@@ -89,7 +89,7 @@ Tensor unary(const char* name, Unary which, const Tensor& x, const Parameters<F>
          y = uses_output<F>() ? op.save_output(y) : SavedTensor()](const Backward& b) -> Grads {
           const Tensor dy = b.take_dy(0), x0 = *x, y0 = *y;
           if (grad_enabled()) return {derivative<F>(x0, y0, dy, parameters.data())};
-          Tensor dx = make_over("backward", dy, dy.shape(), dy.dtype());
+          Tensor dx = make_like("backward", dy, dy.dtype(), &dy);
           const Tensor& in = uses_input<F>() ? x0 : dy;
           const Tensor& out = uses_output<F>() ? y0 : dy;
           kernel_table().unary.derivative[static_cast<int>(which)][index(dy.dtype())](
@@ -107,7 +107,7 @@ template <class F>
 Tensor mapped(const char* name, const Tensor& x) {
   const Op op(name, {x});
   if (!is_floating_point(x.dtype())) return mapped<F>(name, as_floating(x));
-  Tensor y = make_empty(name, x.shape(), x.dtype());
+  Tensor y = make_like(name, x, x.dtype());
   kernel_table().unary.map[index(x.dtype())](KernelScope(), make_loop<2>(x.shape(), {&y, &x}),
                                              &F::value);
   return op.differentiable(

@@ -1,13 +1,12 @@
 // Operators that show the same elements with another layout.
-#include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
-#include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
 #include <algorithm>
 
 #include "core/autograd/gradient_ops.h"
 #include "core/autograd/op.h"
+#include "core/ops/loops.h"
 
 namespace adjoint {
 namespace {
@@ -50,36 +49,33 @@ Tensor reshaped(const char* name, const Tensor& x, const Shape& requested, bool 
   }
   op.check(may_copy, "the elements of shape ", x.shape(), " with strides ", x.strides(),
            " cannot be seen as ", shape, " in place; expected a compatible layout; use reshape()");
-  Tensor packed;
+  Tensor copy;
   {
     const NoGrad guard;
-    packed = clone(x);
+    copy = row_major(x);
   }
-  return op.differentiable(make_view(packed, shape, contiguous_strides(shape), 0), backward);
+  return op.differentiable(make_view(copy, shape, contiguous_strides(shape), 0), backward);
 }
 
 // The gradient of a tensor of `shape` of which a view shows dy's part: zero elsewhere. Recorded, it
 // is built by cat, so that it is differentiable again; else it is added where the other parts' are.
 Tensor padded(const Backward& g, const Tensor& dy, const Shape& shape, int dim, int64_t start) {
   const int64_t size = dy.shape()[dim], rest = shape[dim] - start - size;
-  Shape before = shape, after = shape;
-  before[dim] = start;
-  after[dim] = rest;
   if (grad_enabled()) {
+    Shape before = shape, after = shape;
+    before[dim] = start;
+    after[dim] = rest;
     return cat({zeros(before, dy.dtype()), dy, zeros(after, dy.dtype())}, dim);
   }
-  const auto part = [&](const Tensor& x, const Shape& sizes, int64_t first) {
-    return make_view(x, sizes, x.strides(), x.impl()->offset + first * x.strides()[dim]);
-  };
-  const Tensor into = g.into(0);
+  Tensor into = g.into(0);
   if (into.defined() && into.dtype() == dy.dtype()) {
-    if (size > 0) gradient_ops::add_in_place(part(into, dy.shape(), start), dy);
+    if (size > 0) gradient_ops::add_in_place(make_part(into, dim, start, size), dy);
     return into;
   }
   Tensor dx = make_empty("slice", shape, dy.dtype());
-  if (start > 0) gradient_ops::fill(part(dx, before, 0), 0);
-  if (size > 0) copy_(part(dx, dy.shape(), start), dy);
-  if (rest > 0) gradient_ops::fill(part(dx, after, start + size), 0);
+  gradient_ops::fill(make_part(dx, dim, 0, start), 0);
+  write_elements(make_part(dx, dim, start, size), dy);
+  gradient_ops::fill(make_part(dx, dim, start + size, rest), 0);
   return dx;
 }
 
@@ -141,18 +137,97 @@ Tensor permute(const Tensor& x, const Shape& dims) {
                  [inverse](const Backward& g) -> Grads { return {permute(g.dy(0), inverse)}; });
 }
 
-Tensor squeeze(const Tensor& x, int64_t dim) {
-  const Op op("squeeze", {x}, {{"dim", dim}});
-  const int d = normalize_dim("squeeze", dim, x.dim());
+Tensor movedim(const Tensor& x, const Shape& source, const Shape& destination) {
+  check<Error>(x.defined(), "movedim: input 0 is an undefined tensor; expected one with elements");
+  check<ShapeError>(source.rank() == destination.rank() && source.rank() <= x.dim(),
+                    "movedim: ", source, " to ", destination, " for a tensor of shape ", x.shape(),
+                    "; expected as many sources as destinations");
+  Shape dims = Shape::filled(x.dim(), -1);
+  bool taken[kMaxDims] = {};
+  for (int i = 0; i < source.rank(); ++i) {
+    const int from = normalize_dim("movedim", source[i], x.dim());
+    const int to = normalize_dim("movedim", destination[i], x.dim());
+    check<ShapeError>(!taken[from] && dims[to] < 0, "movedim: ", source, " to ", destination,
+                      " has a dimension twice; expected each once");
+    taken[from] = true;
+    dims[to] = from;
+  }
+  int next = 0;
+  for (int64_t& dim : dims) {
+    if (dim >= 0) continue;
+    while (taken[next]) ++next;
+    dim = next++;
+  }
+  return permute(x, dims);
+}
+
+Tensor unflatten(const Tensor& x, int64_t dim, const Shape& sizes) {
+  check<Error>(x.defined(),
+               "unflatten: input 0 is an undefined tensor; expected one with elements");
+  check<ShapeError>(x.dim() > 0 && !sizes.empty(), "unflatten: sizes ", sizes, " for shape ",
+                    x.shape(), "; expected a dimension and its parts");
+  const int d = normalize_dim("unflatten", dim, x.dim());
+  int64_t known = 1;
+  int unknown = -1;
+  bool valid = true;
+  for (int i = 0; i < sizes.rank(); ++i) {
+    if (sizes[i] == -1 && unknown < 0) {
+      unknown = i;
+    } else {
+      valid = valid && sizes[i] >= 0 && !__builtin_mul_overflow(known, sizes[i], &known);
+    }
+  }
+  const int64_t size = x.shape()[d];
+  valid = valid && (unknown < 0 ? known == size : known > 0 && size % known == 0);
+  check<ShapeError>(valid, "unflatten: sizes ", sizes, " for dimension ", dim, " of shape ",
+                    x.shape(), "; expected sizes with the product ", size,
+                    ", one of them may be -1");
   Shape shape = x.shape();
-  Strides strides = x.strides();
-  if (shape.rank() > 0 && shape[d] == 1) {
-    shape.erase(d);
-    strides.erase(d);
+  shape.erase(d);
+  for (int i = 0; i < sizes.rank(); ++i)
+    shape.insert(d + i, i == unknown ? size / known : sizes[i]);
+  return view(x, shape);
+}
+
+namespace {
+
+// Without the chosen dimensions of those that have size 1.
+template <class Chosen>
+Tensor squeezed(const Op& op, const Tensor& x, Chosen chosen) {
+  Shape shape;
+  Strides strides;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (x.shape()[d] == 1 && chosen(d)) continue;
+    shape.push_back(x.shape()[d]);
+    strides.push_back(x.strides()[d]);
   }
   return op.view(
       make_view(x, shape, strides, x.impl()->offset),
       [from = x.shape()](const Backward& g) -> Grads { return {reshape(g.dy(0), from)}; });
+}
+
+}  // namespace
+
+Tensor squeeze(const Tensor& x) {
+  const Op op("squeeze", {x});
+  return squeezed(op, x, [](int) { return true; });
+}
+
+Tensor squeeze(const Tensor& x, int64_t dim) {
+  const Op op("squeeze", {x}, {{"dim", dim}});
+  const int one = normalize_dim("squeeze", dim, x.dim());
+  return squeezed(op, x, [one](int d) { return d == one; });
+}
+
+Tensor squeeze(const Tensor& x, const Shape& dims) {
+  const Op op("squeeze", {x}, {{"dims", dims}});
+  bool chosen[kMaxDims] = {};
+  for (const int64_t dim : dims) {
+    const int d = normalize_dim("squeeze", dim, x.dim());
+    op.check(!chosen[d], "dimension ", dim, " twice in ", dims, "; expected each once");
+    chosen[d] = true;
+  }
+  return squeezed(op, x, [&chosen](int d) { return chosen[d]; });
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
@@ -219,6 +294,29 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
                  });
 }
 
+Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
+  check<Error>(x.defined(), "narrow: input 0 is an undefined tensor; expected one with elements");
+  check<ShapeError>(x.dim() > 0, "narrow: a 0-dimensional tensor; expected one dimension or more");
+  const int64_t size = x.shape()[normalize_dim("narrow", dim, x.dim())];
+  check<IndexError>(start >= -size && start <= size, "narrow: start ", start, " at dimension ", dim,
+                    " of shape ", x.shape(), "; expected a value in [", -size, ", ", size, "]");
+  const int64_t first = start < 0 ? start + size : start;
+  check<IndexError>(length >= 0 && length <= size - first, "narrow: length ", length, " from ",
+                    start, " at dimension ", dim, " of shape ", x.shape(), "; expected 0 to ",
+                    size - first);
+  return slice(x, dim, first, first + length);
+}
+
+std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
+  check<Error>(x.defined(), "unbind: input 0 is an undefined tensor; expected one with elements");
+  check<ShapeError>(x.dim() > 0, "unbind: a 0-dimensional tensor; expected one dimension or more");
+  const int d = normalize_dim("unbind", dim, x.dim());
+  std::vector<Tensor> parts;
+  parts.reserve(static_cast<size_t>(x.shape()[d]));
+  for (int64_t i = 0; i < x.shape()[d]; ++i) parts.push_back(select(x, d, i));
+  return parts;
+}
+
 Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   const Op op("select", {x}, {{"dim", dim}, {"index", index}});
   op.check(x.dim() > 0, "a 0-dimensional tensor; expected one dimension or more");
@@ -238,15 +336,5 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
                    return {padded(g, unsqueeze(g.dy(0), d), from, d, at)};
                  });
 }
-
-Tensor Tensor::clone() const { return adjoint::clone(*this); }
-Tensor Tensor::contiguous() const { return adjoint::contiguous(*this); }
-Tensor Tensor::to(DType dtype) const { return adjoint::to(*this, dtype); }
-Tensor Tensor::reshape(const Shape& shape) const { return adjoint::reshape(*this, shape); }
-Tensor Tensor::view(const Shape& shape) const { return adjoint::view(*this, shape); }
-Tensor Tensor::transpose(int64_t a, int64_t b) const { return adjoint::transpose(*this, a, b); }
-Tensor Tensor::permute(const Shape& dims) const { return adjoint::permute(*this, dims); }
-Tensor Tensor::sum() const { return adjoint::sum(*this); }
-Tensor Tensor::mean() const { return adjoint::mean(*this); }
 
 }  // namespace adjoint

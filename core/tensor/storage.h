@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "core/tensor/allocator.h"
 #include "core/tensor/packed_weight.h"
@@ -22,7 +24,8 @@ bool drop_reference(std::atomic<Count>& references) {
          references.fetch_sub(1, std::memory_order_acq_rel) == 1;
 }
 
-// Header and elements are one block. Reference-counted; freed with the last tensor.
+// Header and elements are one block, unless the elements are somebody else's: then the header is
+// followed by what keeps them alive. Reference-counted; freed with the last tensor.
 struct alignas(64) Storage {
   std::atomic<int64_t> references{1};
   std::atomic<uint64_t> version;  // 0 for ever where it was made under InferenceMode
@@ -36,20 +39,33 @@ struct alignas(64) Storage {
     auto* storage = new (allocate(sizeof(Storage) + bytes)) Storage;
     storage->version.store(stamped ? next_stamp() : 0, std::memory_order_relaxed);
     storage->bytes = bytes;
-    storage->data = reinterpret_cast<char*>(storage) + sizeof(Storage);
+    storage->data = storage->after();
+    return storage;
+  }
+  static Storage* adopt(void* data, size_t bytes, std::shared_ptr<void> owner) {
+    auto* storage = new (allocate(sizeof(Storage) + sizeof(owner))) Storage;
+    storage->version.store(next_stamp(), std::memory_order_relaxed);
+    storage->bytes = bytes;
+    storage->data = data;
+    new (storage->after()) std::shared_ptr<void>(std::move(owner));
     return storage;
   }
 
   void retain() { references.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
     if (drop_reference(references)) {
-      const size_t total = sizeof(Storage) + bytes;
+      using Owner = std::shared_ptr<void>;
+      const bool adopted = data != after();
+      const size_t total = sizeof(Storage) + (adopted ? sizeof(Owner) : bytes);
+      if (adopted) static_cast<Owner*>(after())->~Owner();
       this->~Storage();
       deallocate(this, total);
     }
   }
   bool unique() const { return references.load(std::memory_order_acquire) == 1; }
   bool stamped() const { return version.load(std::memory_order_relaxed) != 0; }
+
+  void* after() { return reinterpret_cast<char*>(this) + sizeof(Storage); }
 
   void change(const char* op) {
     changed_by = op;

@@ -50,6 +50,9 @@ int64_t checked_numel(const char* op, const Shape& shape);
 // A tensor of fresh, uninitialised elements. Checks the sizes; errors name op.
 Tensor make_empty(const char* op, const Shape& shape, DType dtype);
 
+// The same with strides that leave no gaps.
+Tensor make_strided(const char* op, const Shape& shape, const Strides& strides, DType dtype);
+
 // Note [Donation]
 // A result of `shape` and `dtype` in the place of `dying`, an input whose last handle is dropped
 // when the operator ends: where nobody else sees its elements, and they are as many and of the same
@@ -58,11 +61,24 @@ Tensor make_empty(const char* op, const Shape& shape, DType dtype);
 // and neither reads nor saves dying afterwards. Its history, which the graph goes on from, stays.
 Tensor make_over(const char* op, const Tensor& dying, const Shape& shape, DType dtype);
 
+// The result of an elementwise operator: of like's shape, and with its strides where these leave no
+// gaps, row-major otherwise. In the place of `dying`, if one is given and lies the same way.
+Tensor make_like(const char* op, const Tensor& like, DType dtype, const Tensor* dying = nullptr);
+
 // A tensor of x's elements with another layout and without history. REQUIRES: it stays inside x's
 // storage, and checked_numel took the shape where that is not smaller than x's.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset);
 
+// Elements [start, start + size) along dim of x, without history.
+Tensor make_part(const Tensor& x, int dim, int64_t start, int64_t size);
+
 bool is_contiguous(const Shape& shape, const Strides& strides);
+// Whether the elements, in some order, fill memory without gaps and without being shown twice.
+bool is_dense(const Shape& shape, const Strides& strides);
+// The strides of a format. REQUIRES: the number of dimensions is the format's.
+Strides strides_of(MemoryFormat format, const Shape& shape);
+// The dimensions from the largest stride to the smallest, as they are where strides are equal.
+void order_of_strides(const Strides& strides, int* order);
 
 // The strides with which `shape` would show the elements of (from, strides) in the same order, if
 // no copy is needed; false otherwise.

@@ -18,7 +18,7 @@ namespace adjoint {
 namespace {
 
 Tensor leaf(std::initializer_list<double> values) {
-  Tensor x = tensor<double>(values);
+  Tensor x = tensor(values);
   x.requires_grad_();
   return x;
 }

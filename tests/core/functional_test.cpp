@@ -8,7 +8,7 @@
 namespace adjoint {
 namespace {
 
-Tensor reals(std::initializer_list<double> values) { return tensor<double>(values); }
+Tensor reals(std::initializer_list<double> values) { return tensor(values); }
 
 void expect_values(const Tensor& x, std::vector<double> expected) {
   ASSERT_TRUE(x.defined());
