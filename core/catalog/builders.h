@@ -150,6 +150,7 @@ void add_losses(std::vector<Row>& rows);
 void add_attention(std::vector<Row>& rows);
 void add_convolution(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
+void add_samples(std::vector<Row>& rows);
 void add_factories(std::vector<Row>& rows);
 void add_whole_comparisons(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);

@@ -173,6 +173,7 @@ std::vector<Row> rows() {
   add_attention(all);
   add_convolution(all);
   add_random(all);
+  add_samples(all);
   add_factories(all);
   add_whole_comparisons(all);
   add_inplace(all);

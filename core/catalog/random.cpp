@@ -1,49 +1,8 @@
 // Rows of random tensors: what Philox gives, worked out from its words.
-#include <adjoint/core/random_tensors.h>
-
-#include <cmath>
-
-#include "core/catalog/builders.h"
+#include "core/catalog/random_rows.h"
 
 namespace adjoint::catalog {
 namespace {
-
-constexpr uint64_t kSeed = 5, kOffset = 9;
-
-uint32_t word(uint64_t i) { return philox(kSeed, kOffset, i / 4).word[i % 4]; }
-uint64_t two_words(uint64_t i) { return uint64_t{word(2 * i + 1)} << 32 | word(2 * i); }
-
-// floor(bits range / 2^64), by halves.
-uint64_t scaled(uint64_t bits, uint64_t range) {
-  const uint64_t low = (bits & 0xffffffff) * range, high = (bits >> 32) * range;
-  return (high + (low >> 32)) >> 32;
-}
-
-// `make(generator)` against value(i) for each element.
-template <class Make, class Value>
-Sample made(const std::string& name, const Shape& shape, DType dtype, Make make, Value value) {
-  return {name,
-          {},
-          [=](const Tensors&) -> Tensors {
-            Generator generator(kSeed, kOffset);
-            return {make(generator)};
-          },
-          [=](const Tensors&) -> Tensors {
-            uint64_t i = 0;
-            return {make_array(shape, [&](const Shape&) { return value(i++); }).tensor(dtype)};
-          }};
-}
-
-double uniform(uint64_t i) { return static_cast<double>(two_words(i) >> 11) * 0x1p-53; }
-
-// Box and Muller (1958): elements 2 k and 2 k + 1 are the two parts of one pair.
-double normal(uint64_t i) {
-  const uint64_t pair = i / 2 * 2;
-  const double u = static_cast<double>((two_words(pair) >> 11) + 1) * 0x1p-53;
-  const double radius = std::sqrt(-2 * std::log(u));
-  const double angle = 2 * std::acos(-1.0) * uniform(pair + 1);
-  return radius * (i % 2 == 0 ? std::cos(angle) : std::sin(angle));
-}
 
 template <class Make, class Value>
 std::vector<Sample> shapes(Make make, Value value) {
@@ -59,10 +18,16 @@ Row floating_row(const std::string& name, Tensor (*f)(const Shape&, DType, Gener
                  double (*value)(uint64_t)) {
   const auto make = [f](const Shape& shape, Generator& g) { return f(shape, DType::f64, g); };
   Row row{name, shapes(make, value)};
-  row.errors = {error("an integer dtype", [f] { return f({2}, DType::i64, default_generator()); },
-                      {name + ": ", "i64"}),
-                error("a negative size", [f] { return f({-1}, DType::f32, default_generator()); },
-                      {name + ": ", "-1"})};
+  row.errors = {
+      error("an integer dtype", [f] { return f({2}, DType::i64, default_generator()); },
+            {name + ": ", "i64"}),
+      error("a negative size", [f] { return f({-1}, DType::f32, default_generator()); },
+            {name + ": ", "-1"}),
+      error("more than memory can hold",
+            [f] {
+              return f({int64_t{1} << 40, int64_t{1} << 40}, DType::f32, default_generator());
+            },
+            {name + ": ", "too many elements"})};
   row.large = [=] {
     return made(
         "(257, 1031)", {257, 1031}, DType::f64,
@@ -87,8 +52,21 @@ Row randint_row() {
         });
   };
   Row row{"randint", {sample({3, 5}, 0, 10), sample({0, 2}, 0, 2), sample({7}, -3, 3)}};
+  row.samples.push_back(made(
+      "(4, 3) in [0, 2) of bools", {4, 3}, DType::boolean,
+      [](Generator& g) {
+        return randint(0, 2, {4, 3}, DType::boolean, g);
+      },
+      [](uint64_t i) { return static_cast<double>(scaled(two_words(i), 2)); }));
   row.errors = {
-      error("no integers between", [] { return randint(2, 2, {3}); }, {"randint: ", "[2, 2)"})};
+      error("no integers between", [] { return randint(2, 2, {3}); }, {"randint: ", "[2, 2)"}),
+      error("bounds the wrong way round", [] { return randint(3, -1, {3}); },
+            {"randint: ", "[3, -1)", "low < high"}),
+      error("a negative size",
+            [] {
+              return randint(0, 2, {3, -1});
+            },
+            {"randint: ", "(3, -1)"})};
   row.large = [=] { return sample({257, 1031}, 0, 1000); };
   row.differentiable = false;
   return row;
@@ -116,7 +94,11 @@ Row randperm_row() {
                   }};
   };
   Row row{"randperm", {sample(7), sample(0), sample(1), sample(300)}};
-  row.errors = {error("a negative count", [] { return randperm(-1); }, {"randperm: ", "-1"})};
+  row.errors = {error("a negative count", [] { return randperm(-1); }, {"randperm: ", "-1"}),
+                error("the smallest count", [] { return randperm(INT64_MIN); },
+                      {"randperm: ", "-9223372036854775808"}),
+                error("more than memory can hold", [] { return randperm(int64_t{1} << 60); },
+                      {"arange: ", "1152921504606846976"})};
   row.differentiable = false;
   return row;
 }
@@ -124,8 +106,8 @@ Row randperm_row() {
 }  // namespace
 
 void add_random(std::vector<Row>& rows) {
-  rows.push_back(floating_row("rand", &rand, &uniform));
-  rows.push_back(floating_row("randn", &randn, &normal));
+  rows.push_back(floating_row("rand", &rand, &uniform_number));
+  rows.push_back(floating_row("randn", &randn, &normal_number));
   // cos and sin of angles up to 2 pi near their zeros.
   rows.back().scale = 1;
   rows.push_back(randint_row());

@@ -49,22 +49,49 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   return dropped(x, {key, static_cast<uint32_t>(threshold), 1.0 / (1.0 - p)}, p);
 }
 
+namespace {
+
+Tensor uniform_numbers(const Op& op, double low, double high, const Shape& shape, DType dtype,
+                       Generator& generator) {
+  check_floating_dtype(op.name(), dtype);
+  Tensor y = make_empty(op.name(), shape, dtype);
+  kernel_table().random.uniform[index(dtype)](KernelScope(), next_key(generator), y.numel(), low,
+                                              high, y.impl()->bytes());
+  return op.no_gradient(y);
+}
+
+Tensor normal_numbers(const Op& op, double mean, double std, const Shape& shape, DType dtype,
+                      Generator& generator) {
+  check_floating_dtype(op.name(), dtype);
+  Tensor y = make_empty(op.name(), shape, dtype);
+  kernel_table().random.normal[index(dtype)](KernelScope(), next_key(generator), y.numel(), mean,
+                                             std, y.impl()->bytes());
+  return op.no_gradient(y);
+}
+
+}  // namespace
+
 Tensor rand(const Shape& shape, DType dtype, Generator& generator) {
   const Op op("rand", kNoInputs, {{"shape", shape}, {"dtype", name(dtype)}});
-  check_floating_dtype("rand", dtype);
-  Tensor y = make_empty("rand", shape, dtype);
-  kernel_table().random.uniform[index(dtype)](KernelScope(), next_key(generator), y.numel(), 0.0,
-                                              1.0, y.impl()->bytes());
-  return op.no_gradient(y);
+  return uniform_numbers(op, 0, 1, shape, dtype, generator);
 }
 
 Tensor randn(const Shape& shape, DType dtype, Generator& generator) {
   const Op op("randn", kNoInputs, {{"shape", shape}, {"dtype", name(dtype)}});
-  check_floating_dtype("randn", dtype);
-  Tensor y = make_empty("randn", shape, dtype);
-  kernel_table().random.normal[index(dtype)](KernelScope(), next_key(generator), y.numel(), 0.0,
-                                             1.0, y.impl()->bytes());
-  return op.no_gradient(y);
+  return normal_numbers(op, 0, 1, shape, dtype, generator);
+}
+
+Tensor uniform(double low, double high, const Shape& shape, DType dtype, Generator& generator) {
+  const Op op("uniform", kNoInputs, {{"low", low}, {"high", high}, {"shape", shape}});
+  op.check<ConfigError>(std::isfinite(high - low) && low <= high, "no numbers in [", low, ", ",
+                        high, "); expected finite low <= high");
+  return uniform_numbers(op, low, high, shape, dtype, generator);
+}
+
+Tensor normal(double mean, double std, const Shape& shape, DType dtype, Generator& generator) {
+  const Op op("normal", kNoInputs, {{"mean", mean}, {"std", std}, {"shape", shape}});
+  op.check<ConfigError>(std >= 0, "std is ", std, "; expected 0 or more");
+  return normal_numbers(op, mean, std, shape, dtype, generator);
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Generator& generator) {
@@ -76,6 +103,40 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, Generator& generat
                                  static_cast<uint64_t>(high) - static_cast<uint64_t>(low),
                                  y.impl()->data<int64_t>());
   return op.no_gradient(y);
+}
+
+Tensor randint(int64_t low, int64_t high, const Shape& shape, DType dtype, Generator& generator) {
+  return rounded(randint(low, high, shape, generator), dtype);
+}
+
+namespace {
+
+const Tensor& require_defined(const char* op, const Tensor& x) {
+  check<Error>(x.defined(), op,
+               ": input 0 is an undefined tensor; expected a tensor with elements");
+  return x;
+}
+
+}  // namespace
+
+Tensor rand_like(const Tensor& x, std::optional<DType> dtype, Generator& generator) {
+  const DType own = dtype.value_or(require_defined("rand_like", x).dtype());
+  check_floating_dtype("rand_like", own);
+  return rand(x.shape(), own, generator);
+}
+
+Tensor randn_like(const Tensor& x, std::optional<DType> dtype, Generator& generator) {
+  const DType own = dtype.value_or(require_defined("randn_like", x).dtype());
+  check_floating_dtype("randn_like", own);
+  return randn(x.shape(), own, generator);
+}
+
+Tensor randint_like(const Tensor& x, int64_t low, int64_t high, std::optional<DType> dtype,
+                    Generator& generator) {
+  const DType own = dtype.value_or(require_defined("randint_like", x).dtype());
+  check<ConfigError>(low < high, "randint_like: no integers in [", low, ", ", high,
+                     "); expected low < high");
+  return randint(low, high, x.shape(), own, generator);
 }
 
 // Durstenfeld's form of the shuffle of Fisher and Yates (1964, CACM algorithm 235): step i, from
