@@ -1,11 +1,9 @@
 // Views, orders in memory, iteration and arrangement: what rows of the catalogue do not check.
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
-#include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/reductions.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "tests/core/numeric.h"
