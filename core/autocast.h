@@ -10,7 +10,7 @@
 // While it is on, on this thread, as PyTorch's on CPUs:
 // - matmul, bmm, linear (also within linear_add), linear_activation and
 //   scaled_dot_product_attention round operands of f32 to bf16, sum in f32 and give bf16;
-// - cross_entropy, mse_loss and linear_cross_entropy compute in f32 and give f32; the last one
+// - the losses of <adjoint/core/losses.h> compute in f32 and give f32; linear_cross_entropy
 //   multiplies at Precision::medium;
 // - every other operator computes in what its inputs promote to (bf16 in f32, rounded once);
 // - f64 stays f64.

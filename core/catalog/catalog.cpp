@@ -170,6 +170,10 @@ std::vector<Row> rows() {
   add_factors(all);
   add_networks(all);
   add_losses(all);
+  add_pair_losses(all);
+  add_margin_losses(all);
+  add_distances(all);
+  add_ctc(all);
   add_attention(all);
   add_convolution(all);
   add_random(all);

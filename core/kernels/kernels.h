@@ -10,6 +10,7 @@
 
 #include "core/kernels/attention.h"
 #include "core/kernels/conv.h"
+#include "core/kernels/ctc.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/factor.h"
@@ -18,6 +19,7 @@
 #include "core/kernels/index.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/norm.h"
+#include "core/kernels/pair_loss.h"
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/scan.h"
@@ -42,6 +44,8 @@ namespace adjoint::kernels {
   X(SoftmaxTable, softmax)                 \
   X(NormTable, norm)                       \
   X(LossTable, loss)                       \
+  X(PairLossTable, pair_loss)              \
+  X(CtcTable, ctc)                         \
   X(AttentionTable, attention)             \
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \

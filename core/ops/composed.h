@@ -33,6 +33,9 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const 
                             const Tensor& linear_bias = {},
                             const LinearCrossEntropyOptions& options = {});
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                const Tensor& target_lengths, int64_t blank = 0,
+                Reduction reduction = Reduction::mean, bool zero_infinity = false);
 // The mask of the dropout is that of `generator`'s next stream, which is taken.
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const AttentionOptions& options = {});

@@ -292,7 +292,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const 
               options,
               rows_of_chunk(rows, classes, options.chunk_rows),
               1};
-  const int64_t counted = count_targets(op, layer.target, classes, options.ignore_index);
+  const double counted = count_targets(op, layer.target, classes, options.ignore_index);
   layer.scale = loss_scale(options.reduction, counted);
   Saved saved;
   saved.x = op.save(x);
