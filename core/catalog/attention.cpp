@@ -16,10 +16,25 @@ Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 
 // softmax(q k^T scale + mask) v with weights multiplied by the dropout's factors, one query at a
 // time.
 Tensor attention_reference(const Tensors& in, const AttentionOptions& o) {
-  const Array q(in[0]), k(in[1]), v(in[2]);
+  const Array q(in[0]);
+  Array k(in[1]), v(in[2]);
   const auto batch_of = [](const Shape& s) {
     return Shape(s.span().first(static_cast<size_t>(s.rank() - 2)));
   };
+  const auto heads_apart = [&](Array& x) {  // as repeat_interleave: head h reads head h / times
+    const int at = x.shape.rank() - 3;
+    Shape shape = x.shape;
+    shape[at] = q.shape[q.shape.rank() - 3];
+    const int64_t times = shape[at] / x.shape[at];
+    x = make_array(shape, [&, from = x](Shape index) {
+      index[at] /= times;
+      return from.at(index);
+    });
+  };
+  if (o.enable_gqa) {
+    heads_apart(k);
+    heads_apart(v);
+  }
   const Shape batch = broadcast_shapes(
       "reference", broadcast_shapes("reference", batch_of(q.shape), batch_of(k.shape)),
       batch_of(v.shape));
@@ -50,8 +65,16 @@ Tensor attention_reference(const Tensors& in, const AttentionOptions& o) {
       }
       Shape place = at;
       place[m + 1] = j;
-      bool seen = !o.is_causal || j <= query[m];
+      const int64_t distance = j - query[m] - o.query_offset;
+      bool seen = !o.is_causal || distance <= 0;
+      if (o.window.left >= 0) seen = seen && distance >= -o.window.left;
+      if (o.window.right >= 0) seen = seen && distance <= o.window.right;
       score *= scale;
+      if (o.alibi_slopes.defined()) {
+        Shape item = query;
+        item.erase(m);
+        score -= Array(o.alibi_slopes).broadcast(item) * static_cast<double>(std::abs(distance));
+      }
       if (added) {
         score += bias.broadcast(place);
       } else if (o.mask.defined()) {
@@ -87,7 +110,7 @@ Tensor attention_reference(const Tensors& in, const AttentionOptions& o) {
 
 // inputs: query, key, value, and an additive mask where it is differentiated.
 Sample attention_sample(const std::string& name, const Tensors& inputs,
-                        const AttentionOptions& options = {}) {
+                        const AttentionOptions& options = {}, const std::string& torch = "") {
   constexpr uint64_t kSeed = 11, kOffset = 2;
   const auto with = [=](auto f) {
     return [=](const Tensors& in) -> Tensors {
@@ -98,12 +121,71 @@ Sample attention_sample(const std::string& name, const Tensors& inputs,
       return {f(in, o)};
     };
   };
-  return {name, inputs, with([](const Tensors& in, const AttentionOptions& o) {
+  return {name,
+          inputs,
+          with([](const Tensors& in, const AttentionOptions& o) {
             return scaled_dot_product_attention(in[0], in[1], in[2], o);
           }),
-          with(attention_reference), with([](const Tensors& in, const AttentionOptions& o) {
+          with(attention_reference),
+          with([](const Tensors& in, const AttentionOptions& o) {
             return composed::scaled_dot_product_attention(in[0], in[1], in[2], o);
-          })};
+          }),
+          true,
+          torch.empty() ? torch : "F.scaled_dot_product_attention(x[0], x[1], x[2]" + torch + ")"};
+}
+
+// Grouped queries, windows and slopes; PyTorch has masks for the last two.
+void add_positioned(Row& row) {
+  const auto three = [](const Shape& queries, const Shape& keys, uint64_t seed) -> Tensors {
+    return {input(queries, seed), input(keys, seed + 1), input(keys, seed + 2)};
+  };
+  const std::string distance = "(torch.arange(4)[None] - torch.arange(3)[:, None] - 1)";
+  const Tensor slopes = tensor<double>({0.5, 0.125, 0.25, 0.0625});
+  const std::string falling =
+      "-torch.tensor([0.5, 0.125, 0.25, 0.0625], dtype=x[0].dtype)[:, None, None] * " + distance +
+      ".abs().to(x[0].dtype)";
+  row.samples.push_back(attention_sample("(1, 4, 3, 2)(1, 2, 4, 2), groups",
+                                         three({1, 4, 3, 2}, {1, 2, 4, 2}, 11),
+                                         {.enable_gqa = true}, ", enable_gqa=True"));
+  row.samples.push_back(attention_sample(
+      "(4, 3, 2)(1, 4, 2), groups, causal from 1, slopes", three({4, 3, 2}, {1, 4, 2}, 14),
+      {.is_causal = true, .enable_gqa = true, .alibi_slopes = slopes, .query_offset = 1},
+      ", " + falling + " + torch.where(" + distance +
+          " > 0, -torch.inf, 0.0).to(x[0].dtype), enable_gqa=True"));
+  row.samples.push_back(
+      attention_sample("(2, 3, 2)(2, 4, 2), window (1, 1) from 1", three({2, 3, 2}, {2, 4, 2}, 17),
+                       {.window = {1, 1}, .query_offset = 1}, ", " + distance + ".abs() <= 1"));
+  Tensors strides = three({4, 3, 2}, {4, 4, 2}, 20);
+  for (Tensor& x : strides) x = strided(x);
+  row.samples.push_back(attention_sample(
+      "(4, 3, 2)(4, 4, 2) strided, window (2, 0) from 1, slopes, dropout 0.3", strides,
+      {.dropout_p = 0.3, .window = {2, 0}, .alibi_slopes = slopes, .query_offset = 1}));
+  Tensors biased = three({3, 2}, {4, 2}, 23);
+  biased.push_back(input({3, 4}, 26));
+  row.samples.push_back(attention_sample(
+      "(3, 2)(4, 2), bias (3, 4), window (1, -1) from 1", biased,
+      {.window = {1, -1}, .query_offset = 1},
+      ", x[3] + torch.where(" + distance + " < -1, -torch.inf, 0.0).to(x[0].dtype)"));
+  row.errors.push_back(
+      error("heads that do not divide",
+            [] {
+              return scaled_dot_product_attention(ones({4, 2, 3}), ones({3, 2, 3}), ones({3, 2, 3}),
+                                                  {.enable_gqa = true});
+            },
+            {"scaled_dot_product_attention: ", "enable_gqa", "(4, 2, 3)", "(3, 2, 3)"}));
+  row.errors.push_back(error("slopes for other heads",
+                             [] {
+                               return scaled_dot_product_attention(ones({4, 2, 3}), ones({4, 2, 3}),
+                                                                   ones({4, 2, 3}),
+                                                                   {.alibi_slopes = ones({3})});
+                             },
+                             {"scaled_dot_product_attention: ", "(3,)", "(4,)"}));
+  row.errors.push_back(error("a negative offset",
+                             [] {
+                               return scaled_dot_product_attention(
+                                   ones({2, 3}), ones({2, 3}), ones({2, 3}), {.query_offset = -1});
+                             },
+                             {"scaled_dot_product_attention: ", "query_offset", "-1"}));
 }
 
 Row attention_row() {
@@ -111,22 +193,26 @@ Row attention_row() {
   const auto k = [](const Shape& s) { return input(s, 2); };
   const auto v = [](const Shape& s) { return input(s, 3); };
   Tensor allowed = mask({3, 4}, 5);
-  Row row{
-      "scaled_dot_product_attention",
-      {attention_sample("(2, 3, 2)(1, 4, 2)(2, 4, 3)", {q({2, 3, 2}), k({1, 4, 2}), v({2, 4, 3})}),
-       attention_sample("(3, 2)(3, 2)(3, 2) causal", {q({3, 2}), k({3, 2}), v({3, 2})},
-                        {.is_causal = true}),
-       attention_sample("(3, 2)(4, 2)(4, 2) strided, allowed",
-                        {strided(q({3, 2})), strided(k({4, 2})), strided(v({4, 2}))},
-                        {.mask = allowed}),
-       attention_sample("(2, 3, 2)(2, 4, 2)(2, 4, 2), bias (3, 4), scale 0.3",
-                        {q({2, 3, 2}), k({2, 4, 2}), v({2, 4, 2}), input({3, 4}, 6)},
-                        {.scale = 0.3}),
-       attention_sample("(2, 3, 2)(2, 4, 2)(2, 4, 2), dropout 0.3",
-                        {q({2, 3, 2}), k({2, 4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
-       attention_sample("(1, 3, 2)(4, 2)(2, 4, 2), dropout 0.3",
-                        {q({1, 3, 2}), k({4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
-       attention_sample("(0, 2)(3, 2)(3, 2)", {q({0, 2}), k({3, 2}), v({3, 2})})}};
+  std::string bools = ", attn_mask=torch.tensor([";
+  for (const double one : Array(allowed).data) bools += one != 0 ? "True, " : "False, ";
+  bools += "]).reshape(3, 4)";
+  Row row{"scaled_dot_product_attention",
+          {attention_sample("(2, 3, 2)(1, 4, 2)(2, 4, 3)",
+                            {q({2, 3, 2}), k({1, 4, 2}), v({2, 4, 3})}, {}, ", scale=None"),
+           attention_sample("(3, 2)(3, 2)(3, 2) causal", {q({3, 2}), k({3, 2}), v({3, 2})},
+                            {.is_causal = true}, ", is_causal=True"),
+           attention_sample("(3, 2)(4, 2)(4, 2) strided, allowed",
+                            {strided(q({3, 2})), strided(k({4, 2})), strided(v({4, 2}))},
+                            {.mask = allowed}, bools),
+           attention_sample("(2, 3, 2)(2, 4, 2)(2, 4, 2), bias (3, 4), scale 0.3",
+                            {q({2, 3, 2}), k({2, 4, 2}), v({2, 4, 2}), input({3, 4}, 6)},
+                            {.scale = 0.3}, ", x[3], scale=0.3"),
+           attention_sample("(2, 3, 2)(2, 4, 2)(2, 4, 2), dropout 0.3",
+                            {q({2, 3, 2}), k({2, 4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
+           attention_sample("(1, 3, 2)(4, 2)(2, 4, 2), dropout 0.3",
+                            {q({1, 3, 2}), k({4, 2}), v({2, 4, 2})}, {.dropout_p = 0.3}),
+           attention_sample("(0, 2)(3, 2)(3, 2)", {q({0, 2}), k({3, 2}), v({3, 2})}, {},
+                            ", scale=None")}};
   row.errors = {
       error("widths that differ",
             [] {
@@ -145,6 +231,7 @@ Row attention_row() {
                   {.mask = ones({2, 2}, DType::boolean), .is_causal = true});
             },
             {"scaled_dot_product_attention: ", "is_causal"})};
+  add_positioned(row);
   row.large = [=] {
     return attention_sample("(2, 4, 150, 16) causal",
                             {q({2, 4, 150, 16}), k({2, 4, 150, 16}), v({2, 4, 150, 16})},

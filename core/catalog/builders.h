@@ -153,6 +153,7 @@ void add_distances(std::vector<Row>& rows);
 void add_ctc(std::vector<Row>& rows);
 void add_attention(std::vector<Row>& rows);
 void add_convolution(std::vector<Row>& rows);
+void add_positions(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
 void add_samples(std::vector<Row>& rows);
 void add_factories(std::vector<Row>& rows);

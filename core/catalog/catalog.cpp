@@ -176,6 +176,7 @@ std::vector<Row> rows() {
   add_ctc(all);
   add_attention(all);
   add_convolution(all);
+  add_positions(all);
   add_random(all);
   add_samples(all);
   add_factories(all);

@@ -25,7 +25,7 @@ ADJOINT_INLINE void fetch_row(const Strided<K>& x, int64_t i, int64_t n) {
 // register has are turned and added. Asks for the values of the same keys on the way, and in the
 // first tile for the next keys.
 template <class T, class K>
-void query_scores(const Item<T, K>& item, const Tile& t, T* scores) {
+void query_scores(const Item<T, K>& item, const Tile& t, bool first, T* scores) {
   using V = Vec<T>;
   constexpr int size = V::size;
   const int64_t e = item.op->e;
@@ -41,7 +41,7 @@ void query_scores(const Item<T, K>& item, const Tile& t, T* scores) {
       });
       sum.store(products + i * size);
       fetch_row(values, j + i, item.op->ev);
-      if (t.k0 == 0 && j + i + size < t.n) fetch_row(keys, j + i + size, e);
+      if (first && j + i + size < t.n) fetch_row(keys, j + i + size, e);
     }
     V turned[size];
     load_transposed(products, size, cols, turned);
@@ -58,7 +58,7 @@ void query_scores(const Item<T, K>& item, const Tile& t, T* scores) {
 // all of kQueryVectors registers or, unless kWhole, what there is of them. Asks for the keys of the
 // next tile on the way.
 template <bool kWhole, class T, class K>
-void query_columns(const Item<T, K>& item, const Tile& t, const T* p, int64_t c) {
+void query_columns(const Item<T, K>& item, const Tile& t, bool first, const T* p, int64_t c) {
   using V = Vec<T>;
   constexpr int size = V::size, vectors = kQueryVectors<T>;
   const Attention& op = *item.op;
@@ -83,21 +83,22 @@ void query_columns(const Item<T, K>& item, const Tile& t, const T* p, int64_t c)
   for (int v = 0; v < vectors; ++v) {
     if (lanes(v) == 0) continue;
     const V x = fma(sum[v], V(1), V(0));
-    store(t.k0 > 0 ? load(out + v * size, lanes(v)) + x : x, out + v * size, lanes(v));
+    store(first ? x : load(out + v * size, lanes(v)) + x, out + v * size, lanes(v));
   }
 }
 
 template <class T, class K>
-void query_values(const Item<T, K>& item, const Tile& t, const T* p) {
+void query_values(const Item<T, K>& item, const Tile& t, bool first, const T* p) {
   constexpr int64_t kColumns = kQueryVectors<T> * Vec<T>::size;
   for (int64_t c = 0; c < item.op->ev; c += kColumns) {
     const auto columns =
         c + kColumns <= item.op->ev ? query_columns<true, T, K> : query_columns<false, T, K>;
-    columns(item, t, p, c);
+    columns(item, t, first, p, c);
   }
 }
 
-// The output of one block of queries; `kQuery`: of a single one, which sees all keys.
+// The output of one block of queries; `kQuery`: of a single one, whose tiles begin at its first
+// key.
 template <bool kQuery, class T, class K>
 void forward_block(const Item<T, K>& item, int64_t q0) {
   const Attention& op = *item.op;
@@ -108,38 +109,42 @@ void forward_block(const Item<T, K>& item, int64_t q0) {
     highest[i] = -infinity<T>();
     total[i] = T(0);
   }
-  const int64_t keys = op.causal ? min_of(op.s, q0 + rows) : op.s;
-  for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
-    const Tile t = tile_at(op, q0, k0);
+  Range keys = keys_of(op, q0, rows);
+  if constexpr (kQuery) keys.begin = max_of(0, op.first);
+  for (int64_t k0 = keys.begin; k0 < keys.end; k0 += kKeys) {
+    const bool first = k0 == keys.begin;
+    Tile t = tile_at(op, q0, k0);
     if constexpr (kQuery) {
-      query_scores(item, t, scores);
+      t.n = min_of(t.n, keys.end - k0);
+      query_scores(item, t, first, scores);
     } else {
       make_scores(item, t, scores);
     }
     for (int64_t i = 0; i < rows; ++i) {
       T* const row = scores + i * kKeys;
-      const int64_t visible = t.visible(i);
-      apply_mask(item, q0 + i, k0, visible, row);
+      const int64_t hidden = t.hidden(i), visible = t.visible(i), seen = visible - hidden;
+      apply_mask(item, q0 + i, k0 + hidden, seen, row + hidden);
       T correction;
-      const T sum = exponentials(row, visible, t.n, highest[i], correction);
+      const T sum = exponentials(row, hidden, visible, t.n, highest[i], correction);
       total[i] = total[i] * correction + sum;
-      if (k0 > 0 && correction != T(1)) {
+      if (!first && correction != T(1)) {
         multiply_row(mutable_row(item.out, q0 + i), op.ev, correction);
       }
       if (op.has_dropout) {
         T factors[kKeys];
-        dropout_factors(item, q0 + i, k0, visible, factors);
-        for_vectors<Vec<T>::size>(visible, [&](int64_t j, int lanes) {
-          store(load(row + j, lanes) * load(factors + j, lanes), row + j, lanes);
+        dropout_factors(item, q0 + i, k0 + hidden, seen, factors);
+        T* const kept = row + hidden;
+        for_vectors<Vec<T>::size>(seen, [&](int64_t j, int lanes) {
+          store(load(kept + j, lanes) * load(factors + j, lanes), kept + j, lanes);
         });
       }
     }
     if constexpr (kQuery) {
-      query_values(item, t, scores);
+      query_values(item, t, first, scores);
     } else {
-      tile_product<Causal::over_keys>(rows, op.ev, t.n, Strided<T>{scores, kKeys, 1},
+      tile_product<Banded::over_keys>(rows, op.ev, t.n, Strided<T>{scores, kKeys, 1},
                                       rows_from(item.v, k0), mutable_row(item.out, q0),
-                                      item.out.row, T(1), k0 > 0, t.diagonal);
+                                      item.out.row, T(1), !first, t.band);
     }
   }
   for (int64_t i = 0; i < rows; ++i) {
@@ -161,7 +166,8 @@ template <class T>
 ADJOINT_INLINE void backward_row(const Item<T>& item, const Tile& t, int64_t i, T* p, T* ds) {
   using V = Vec<T>;
   const Attention& op = *item.op;
-  const int64_t visible = t.visible(i), query = t.q0 + i;
+  const int64_t hidden = t.hidden(i), visible = t.visible(i), seen = visible - hidden;
+  const int64_t query = t.q0 + i;
   const T logsumexp = item.logsumexp[query];
   if (logsumexp == -infinity<T>()) {
     fill_zero(p, t.n);
@@ -176,10 +182,16 @@ ADJOINT_INLINE void backward_row(const Item<T>& item, const Tile& t, int64_t i, 
     dots = fma(load(dout + j, lanes), load(out + j, lanes), dots);
   });
   const V dot = reduce_add(dots), shift = logsumexp;
-  apply_mask(item, query, t.k0, visible, p);
+  fill_zero(p, hidden);
+  fill_zero(ds, hidden);
+  fill_zero(p + visible, t.n - visible);
+  fill_zero(ds + visible, t.n - visible);
+  p += hidden;
+  ds += hidden;
+  apply_mask(item, query, t.k0 + hidden, seen, p);
   T factors[kKeys];
-  if (op.has_dropout) dropout_factors(item, query, t.k0, visible, factors);
-  for_vectors<V::size>(visible, [&](int64_t j, int lanes) {
+  if (op.has_dropout) dropout_factors(item, query, t.k0 + hidden, seen, factors);
+  for_vectors<V::size>(seen, [&](int64_t j, int lanes) {
     const V probability = exp(load(p + j, lanes) - shift);
     V dp = load(ds + j, lanes), dropped = probability;
     if (op.has_dropout) {
@@ -190,12 +202,10 @@ ADJOINT_INLINE void backward_row(const Item<T>& item, const Tile& t, int64_t i, 
     store(dropped, p + j, lanes);
     store(probability * (dp - dot), ds + j, lanes);
   });
-  fill_zero(p + visible, t.n - visible);
-  fill_zero(ds + visible, t.n - visible);
 }
 
 // One tile's part of the gradients. The first tile of a row of tiles sets dq, the first of a
-// column sets dk and dv; the others add.
+// column (`first_k`) sets dk and dv; the others add.
 template <class T>
 void backward_tile(const Item<T>& item, const Tile& t, bool wants_q, bool wants_kv, bool first_k) {
   const Attention& op = *item.op;
@@ -204,19 +214,19 @@ void backward_tile(const Item<T>& item, const Tile& t, bool wants_q, bool wants_
   const Strided<T> q = rows_from(item.q, t.q0), k = rows_from(item.k, t.k0);
   const Strided<T> v = rows_from(item.v, t.k0), dout = rows_from(item.dout, t.q0);
   make_scores(item, t, p);
-  tile_product<Causal::scores>(t.rows, t.n, op.ev, dout, transposed(v), ds, kKeys, T(1), false,
-                               t.diagonal);
+  tile_product<Banded::scores>(t.rows, t.n, op.ev, dout, transposed(v), ds, kKeys, T(1), false,
+                               t.band);
   for (int64_t i = 0; i < t.rows; ++i) backward_row(item, t, i, p + i * kKeys, ds + i * kKeys);
   const Strided<T> probabilities{p, kKeys, 1}, scores{ds, kKeys, 1};
   if (wants_kv && item.dv.data != nullptr) {
-    tile_product<Causal::over_queries>(t.n, op.ev, t.rows, transposed(probabilities), dout,
+    tile_product<Banded::over_queries>(t.n, op.ev, t.rows, transposed(probabilities), dout,
                                        mutable_row(item.dv, t.k0), item.dv.row, T(1), !first_k,
-                                       t.diagonal);
+                                       t.band);
   }
   if (wants_kv && item.dk.data != nullptr) {
-    tile_product<Causal::over_queries>(t.n, op.e, t.rows, transposed(scores), q,
+    tile_product<Banded::over_queries>(t.n, op.e, t.rows, transposed(scores), q,
                                        mutable_row(item.dk, t.k0), item.dk.row, scale, !first_k,
-                                       t.diagonal);
+                                       t.band);
   }
   if (wants_kv && item.dmask.data != nullptr) {
     for (int64_t i = 0; i < t.rows; ++i) {
@@ -225,8 +235,9 @@ void backward_tile(const Item<T>& item, const Tile& t, bool wants_q, bool wants_
     }
   }
   if (wants_q) {
-    tile_product<Causal::over_keys>(t.rows, op.e, t.n, scores, k, mutable_row(item.dq, t.q0),
-                                    item.dq.row, scale, t.k0 > 0, t.diagonal);
+    tile_product<Banded::over_keys>(t.rows, op.e, t.n, scores, k, mutable_row(item.dq, t.q0),
+                                    item.dq.row, scale, t.k0 > keys_of(op, t.q0, t.rows).begin,
+                                    t.band);
   }
 }
 
@@ -234,26 +245,38 @@ void backward_tile(const Item<T>& item, const Tile& t, bool wants_q, bool wants_
 template <class T>
 void backward_keys(const Item<T>& item, int64_t k0, bool wants_q, bool wants_kv) {
   const Attention& op = *item.op;
-  const int64_t begin = op.causal ? k0 / kQueries * kQueries : 0;
-  for (int64_t q0 = begin; q0 < op.l; q0 += kQueries) {
+  const int64_t last_key = min_of(op.s, k0 + kKeys) - 1;
+  const int64_t begin = max_of(0, k0 - op.last) / kQueries * kQueries;
+  const int64_t end = min_of(op.l, last_key - op.first + 1);
+  for (int64_t q0 = begin; q0 < end; q0 += kQueries) {
     backward_tile(item, tile_at(op, q0, k0), wants_q, wants_kv, q0 == begin);
   }
-  if (begin < op.l || !wants_kv) return;
-  for (int64_t j = k0; j < min_of(op.s, k0 + kKeys); ++j) {  // keys that nobody sees
+  if (begin < end || !wants_kv) return;
+  for (int64_t j = k0; j <= last_key; ++j) {  // keys that nobody sees
     if (item.dk.data != nullptr) fill_zero(mutable_row(item.dk, j), op.e);
     if (item.dv.data != nullptr) fill_zero(mutable_row(item.dv, j), op.ev);
   }
+}
+
+// Queries that see no key have no gradient.
+template <class T>
+void clear_blind_queries(const Item<T>& item, int64_t q0) {
+  const Attention& op = *item.op;
+  const int64_t rows = min_of(kQueries, op.l - q0);
+  const Range keys = keys_of(op, q0, rows);
+  if (keys.begin < keys.end) return;
+  for (int64_t i = q0; i < q0 + rows; ++i) fill_zero(mutable_row(item.dq, i), op.e);
 }
 
 // All tiles of one block of queries, in the order of the keys.
 template <class T>
 void backward_queries(const Item<T>& item, int64_t q0) {
   const Attention& op = *item.op;
-  const int64_t rows = min_of(kQueries, op.l - q0);
-  const int64_t keys = op.causal ? min_of(op.s, q0 + rows) : op.s;
-  for (int64_t k0 = 0; k0 < keys; k0 += kKeys) {
+  const Range keys = keys_of(op, q0, min_of(kQueries, op.l - q0));
+  for (int64_t k0 = keys.begin; k0 < keys.end; k0 += kKeys) {
     backward_tile(item, tile_at(op, q0, k0), true, false, false);
   }
+  clear_blind_queries(item, q0);
 }
 
 // Multiplications that are worth a task.
@@ -276,7 +299,8 @@ void for_blocks(const Exec& exec, const Attention& op, int64_t blocks, int64_t w
 // A token that is generated: what counts is how fast keys and values come from memory.
 template <class T, class K>
 void forward_query(const Exec& exec, const Attention& op) {
-  for_blocks<T, K>(exec, op, 1, op.s * (op.e + op.ev),
+  const int64_t keys = max_of(0, min_of(op.s, op.last + 1) - max_of(0, op.first));
+  for_blocks<T, K>(exec, op, 1, keys * (op.e + op.ev),
                    [](const Item<T, K>& item, int64_t) { forward_block<true>(item, 0); });
 }
 
@@ -299,11 +323,6 @@ void backward(const Exec& exec, const Attention& op) {
   const bool dq = op.dq.data != nullptr;
   const bool kv = op.dk.data != nullptr || op.dv.data != nullptr || op.dmask.data != nullptr;
   const int64_t key_blocks = ceil_div(op.s, kKeys), query_blocks = ceil_div(op.l, kQueries);
-  if (dq && op.s == 0) {
-    for_blocks<T>(exec, op, op.l, op.e, [&](const Item<T>& item, int64_t row) {
-      fill_zero(mutable_row(item.dq, row), op.e);
-    });
-  }
   // A task for each item makes every tile once. Where that keeps too few threads busy, one pass for
   // dk and dv and one for dq make it twice, by smaller tasks; each sum keeps its order, so the
   // choice leaves the bits alone.
@@ -311,6 +330,9 @@ void backward(const Exec& exec, const Attention& op) {
     for_blocks<T>(exec, op, 1, op.l * op.s * 2 * (op.e + op.ev), [&](const Item<T>& item, int64_t) {
       for (int64_t block = 0; block < key_blocks; ++block) {
         backward_keys(item, block * kKeys, dq, kv);
+      }
+      for (int64_t block = 0; dq && block < query_blocks; ++block) {
+        clear_blind_queries(item, block * kQueries);
       }
     });
     return;
@@ -321,7 +343,7 @@ void backward(const Exec& exec, const Attention& op) {
                     backward_keys(item, block * kKeys, false, true);
                   });
   }
-  if (dq && key_blocks > 0) {
+  if (dq) {
     for_blocks<T>(
         exec, op, query_blocks, kQueries * op.s * (op.e + op.ev),
         [](const Item<T>& item, int64_t block) { backward_queries(item, block * kQueries); });

@@ -27,6 +27,7 @@ struct Item {
   Strided<T> out, dout, dq, dk, dv, dmask;
   const char* mask;
   T* logsumexp;
+  T slope;  // 0: none
 };
 
 template <class T, class K = T>
@@ -48,21 +49,23 @@ Item<T, K> item_at(const Attention& op, int64_t index) {
   const auto cache = [&](const Matrices& x) { return of(static_cast<K*>(x.data), x); };
   const int64_t bytes = op.mask_kind == MaskKind::boolean ? 1 : static_cast<int64_t>(sizeof(T));
   T* logsumexp = static_cast<T*>(op.logsumexp);
-  return {&op,
-          index,
-          part(op.q),
-          cache(op.k),
-          cache(op.v),
-          part(op.out),
-          part(op.dout),
-          part(op.dq),
-          part(op.dk),
-          part(op.dv),
-          part(op.dmask),
-          op.mask_kind == MaskKind::none
-              ? nullptr
-              : static_cast<const char*>(op.mask.data) + offset(op.mask) * bytes,
-          logsumexp != nullptr ? logsumexp + index * op.l : nullptr};
+  return {
+      &op,
+      index,
+      part(op.q),
+      cache(op.k),
+      cache(op.v),
+      part(op.out),
+      part(op.dout),
+      part(op.dq),
+      part(op.dk),
+      part(op.dv),
+      part(op.dmask),
+      op.mask_kind == MaskKind::none
+          ? nullptr
+          : static_cast<const char*>(op.mask.data) + offset(op.mask) * bytes,
+      logsumexp != nullptr ? logsumexp + index * op.l : nullptr,
+      op.slopes.data == nullptr ? T(0) : static_cast<const T*>(op.slopes.data)[offset(op.slopes)]};
 }
 
 template <class T>
@@ -78,7 +81,7 @@ ADJOINT_INLINE const M* run_of(const M* x, int64_t stride, int64_t n, M* space) 
   return space;
 }
 
-// Adds the mask to scores of query i and keys [k0, k0 + n).
+// Adds the mask to scores of query i and keys [k0, k0 + n), and what their distance costs.
 template <class T, class K>
 void apply_mask(const Item<T, K>& item, int64_t i, int64_t k0, int64_t n, T* scores) {
   using V = Vec<T>;
@@ -99,6 +102,12 @@ void apply_mask(const Item<T, K>& item, int64_t i, int64_t k0, int64_t n, T* sco
       store(load(scores + j, lanes) + load(bias + j, lanes), scores + j, lanes);
     });
   }
+  if (item.slope == T(0)) return;
+  const V slope = item.slope, first = static_cast<T>(k0 - i - item.op->position);
+  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+    const V distance = abs(V::iota() + (first + V(static_cast<T>(j))));
+    store(load(scores + j, lanes) - slope * distance, scores + j, lanes);
+  });
 }
 
 // The dropout's factors, 0 or 1 / (1 - p), of query i and keys [k0, k0 + n).
@@ -127,32 +136,51 @@ void fill_zero(T* x, int64_t n) {
 
 // A tile's place: queries [q0, q0 + rows), keys [k0, k0 + n).
 struct Tile {
-  int64_t q0, rows, k0, n, diagonal;
-  // How many of its keys row i sees.
-  ADJOINT_INLINE int64_t visible(int64_t i) const { return max_of(0, min_of(n, i + diagonal + 1)); }
+  int64_t q0, rows, k0, n;
+  Band band;
+  // Row i sees the keys from hidden(i) to before visible(i).
+  ADJOINT_INLINE int64_t hidden(int64_t i) const { return max_of(0, min_of(n, i + band.low)); }
+  ADJOINT_INLINE int64_t visible(int64_t i) const {
+    return max_of(hidden(i), min_of(n, i + band.high + 1));
+  }
 };
 
 Tile tile_at(const Attention& op, int64_t q0, int64_t k0) {
-  return {q0, min_of(kQueries, op.l - q0), k0, min_of(kKeys, op.s - k0),
-          op.causal ? q0 - k0 : kNoDiagonal};
+  return {q0,
+          min_of(kQueries, op.l - q0),
+          k0,
+          min_of(kKeys, op.s - k0),
+          {q0 + op.first - k0, q0 + op.last - k0}};
+}
+
+// The keys that queries [q0, q0 + rows) see, from the tile's first on.
+struct Range {
+  int64_t begin, end;
+};
+Range keys_of(const Attention& op, int64_t q0, int64_t rows) {
+  const int64_t first = max_of(0, q0 + op.first), end = min_of(op.s, q0 + rows + op.last);
+  return {first < end ? first / kKeys * kKeys : end, end};
 }
 
 // scores = q k^T scale, row i at scores + i kKeys.
 template <class T>
 void make_scores(const Item<T>& item, const Tile& t, T* scores) {
-  tile_product<Causal::scores>(t.rows, t.n, item.op->e, rows_from(item.q, t.q0),
+  tile_product<Banded::scores>(t.rows, t.n, item.op->e, rows_from(item.q, t.q0),
                                transposed(rows_from(item.k, t.k0)), scores, kKeys,
-                               static_cast<T>(item.op->scale), false, t.diagonal);
+                               static_cast<T>(item.op->scale), false, t.band);
 }
 
-// A row of scores becomes exp(score - maximum), zero where the row does not see; the sum is
+// A row of scores becomes exp(score - maximum), zero outside [hidden, visible); the sum is
 // returned. `highest` is the running maximum, `correction` what earlier sums are multiplied by.
 template <class T>
-ADJOINT_INLINE T exponentials(T* scores, int64_t visible, int64_t n, T& highest, T& correction) {
+ADJOINT_INLINE T exponentials(T* row, int64_t hidden, int64_t visible, int64_t n, T& highest,
+                              T& correction) {
   using V = Vec<T>;
+  T* const scores = row + hidden;
+  const int64_t seen = visible - hidden;
   const V lowest = -infinity<T>();
   V top = lowest;
-  for_vectors<V::size>(visible, [&](int64_t j, int lanes) {
+  for_vectors<V::size>(seen, [&](int64_t j, int lanes) {
     top = max(top, keep(load(scores + j, lanes), lanes, lowest));
   });
   const T found = reduce_max(top);
@@ -160,17 +188,18 @@ ADJOINT_INLINE T exponentials(T* scores, int64_t visible, int64_t n, T& highest,
   if (!(before >= found)) highest = found;  // takes NaN
   correction = T(1);
   if (highest == -infinity<T>()) {
-    fill_zero(scores, n);
+    fill_zero(row, n);
     return T(0);
   }
   const V shift = highest;
   V sum = 0;
-  for_vectors<V::size>(visible, [&](int64_t j, int lanes) {
+  for_vectors<V::size>(seen, [&](int64_t j, int lanes) {
     const V p = exp(load(scores + j, lanes) - shift);
     store(p, scores + j, lanes);
     sum += keep(p, lanes, V(0));
   });
-  fill_zero(scores + visible, n - visible);
+  fill_zero(row, hidden);
+  fill_zero(row + visible, n - visible);
   if (highest != before) {
     const V ratio = exp(V(before) - shift);
     ratio.store_n(&correction, 1);

@@ -23,6 +23,7 @@
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/scan.h"
+#include "core/kernels/rotary.h"
 #include "core/kernels/skinny.h"
 #include "core/kernels/softmax.h"
 #include "core/kernels/sort.h"
@@ -47,6 +48,7 @@ namespace adjoint::kernels {
   X(PairLossTable, pair_loss)              \
   X(CtcTable, ctc)                         \
   X(AttentionTable, attention)             \
+  X(RotaryTable, rotary)                   \
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \
   X(FactorTable, factor)                   \

@@ -166,6 +166,150 @@ TEST(Attention, OneQueryReadsCachesOfBf16) {
   expect_same_bits(y, ones({8, 1, 64}, DType::bf16));
 }
 
+// Queries, keys and values of `shape`'s batch.
+std::vector<Tensor> operands(const Shape& batch, int64_t l, int64_t s, int64_t e) {
+  const auto of = [&](int64_t rows, uint64_t seed) {
+    Shape shape = batch;
+    shape.push_back(rows);
+    shape.push_back(e);
+    return random(shape, seed);
+  };
+  return {of(l, 1), of(s, 2), of(s, 3)};
+}
+
+// Windows that begin and end inside tiles, at their edges, and outside of the keys.
+TEST(Attention, WindowsMatchTheirDefinition) {
+  struct Case {
+    int64_t left, right, offset;
+  };
+  for (const Case& c : {Case{0, 0, 0},
+                        {5, 3, 0},
+                        {63, 64, 0},
+                        {130, -1, 0},
+                        {-1, 127, 0},
+                        {-1, 17, 40},
+                        {20, 0, 150},
+                        {10, 10, 300},
+                        {3, 5, 1000000},
+                        {INT64_MAX, INT64_MAX, 7}}) {
+    for (const auto& [l, s] : {std::pair<int64_t, int64_t>{150, 280}, {280, 150}, {70, 70}}) {
+      SCOPED_TRACE(std::to_string(c.left) + ", " + std::to_string(c.right) + " from " +
+                   std::to_string(c.offset) + ": " + std::to_string(l) + " of " +
+                   std::to_string(s));
+      AttentionOptions options{.window = {c.left, c.right}, .query_offset = c.offset};
+      expect_matches(options, operands({2}, l, s, 5));
+      options.is_causal = true;
+      expect_matches(options, operands({1}, l, s, 5));
+      options.is_causal = false;
+      std::vector<Tensor> biased = operands({2}, l, s, 5);
+      biased.push_back(random({l, s}, 4));
+      expect_matches(options, biased);
+      options.mask = random({l, s}, 4) > -0.5;
+      expect_matches(options, operands({2}, l, s, 5));
+    }
+  }
+}
+
+TEST(Attention, WindowsOfOneQuery) {
+  const NoGrad no_grad;
+  for (const int64_t left : {-1, 0, 1, 100, 128, 200, 400}) {
+    for (const int64_t right : {-1, 0, 60}) {
+      const AttentionOptions options{.window = {left, right},
+                                     .alibi_slopes = tensor<double>({0.25, 0.5}),
+                                     .query_offset = 290};
+      const std::vector<Tensor> in = operands({3, 2}, 1, 300, 20);
+      expect_close(fused(options)(in), plain(options)(in), 1e-13,
+                   std::to_string(left) + ", " + std::to_string(right));
+      std::vector<Tensor> narrow, wide;
+      for (const Tensor& x : in) narrow.push_back(x.to(DType::bf16));
+      for (const Tensor& x : narrow) wide.push_back(x.to(DType::f32));
+      expect_same_bits(fused(options)(narrow), fused(options)(wide).to(DType::bf16));
+    }
+  }
+}
+
+// What lies outside a window is not even read.
+TEST(Attention, WindowsSkipWhatNobodySees) {
+  const std::vector<Tensor> in = operands({}, 88, 600, 8);
+  const AttentionOptions options{.is_causal = true, .window = {50, 0}, .query_offset = 512};
+  const Tensor expected = fused(options)(in), dy = random({88, 8}, 4);
+  const std::vector<Tensor> d = gradients(fused(options), in, dy);
+  for (const size_t i : {1, 2}) fill_(slice(in[i], 0, 0, 384), NAN);  // whole tiles
+  expect_same_bits(fused(options)(in), expected);
+  const std::vector<Tensor> same = gradients(fused(options), in, dy);
+  for (size_t i = 0; i < 3; ++i) expect_same_bits(same[i], d[i]);
+}
+
+TEST(Attention, SlopesMatchTheirDefinition) {
+  const Tensor slopes = to(alibi_slopes(3), DType::f64);
+  for (const bool causal : {false, true}) {
+    expect_matches({.is_causal = causal, .alibi_slopes = slopes}, operands({2, 3}, 150, 280, 6));
+    expect_matches({.is_causal = causal, .alibi_slopes = slopes, .query_offset = 130},
+                   operands({2, 3}, 150, 280, 6));
+  }
+  expect_second_gradients(fused({.is_causal = true, .alibi_slopes = slopes}),
+                          operands({3}, 2, 2, 2));
+  // Whoever trains them gets their gradient.
+  const std::vector<Tensor> in = operands({3}, 4, 5, 2);
+  expect_gradients(
+      [&](const std::vector<Tensor>& x) {
+        return scaled_dot_product_attention(in[0], in[1], in[2], {.alibi_slopes = x[0]});
+      },
+      {slopes});
+}
+
+TEST(Attention, GroupsMatchTheirDefinition) {
+  for (const int64_t heads : {1, 2, 6}) {
+    const std::vector<Tensor> in{random({2, 6, 70, 8}, 1), random({2, heads, 140, 8}, 2),
+                                 random({2, heads, 140, 5}, 3)};
+    expect_matches({.enable_gqa = true}, in);
+    expect_matches({.is_causal = true, .enable_gqa = true}, in);
+    expect_matches({.enable_gqa = true,
+                    .window = {20, 3},
+                    .alibi_slopes = to(alibi_slopes(6), DType::f64),
+                    .query_offset = 9},
+                   in);
+    for (const Shape& shape : {Shape{70, 140}, {1, 70, 140}, {6, 70, 140}, {2, 1, 1, 140}}) {
+      expect_matches({.mask = random(shape, 4) > -0.2, .enable_gqa = true}, in);
+      std::vector<Tensor> biased = in;
+      biased.push_back(random(shape, 5));
+      expect_matches({.enable_gqa = true}, biased);
+    }
+    for (const bool one : {false, true}) {
+      Generator first(4), second(4);
+      const Tensor q = one ? slice(in[0], 2, 0, 1) : in[0];
+      expect_close(
+          scaled_dot_product_attention(q, in[1], in[2],
+                                       {.dropout_p = 0.4, .generator = &first, .enable_gqa = true}),
+          composed::scaled_dot_product_attention(
+              q, in[1], in[2], {.dropout_p = 0.4, .generator = &second, .enable_gqa = true}),
+          1e-12);
+    }
+  }
+  expect_second_gradients(fused({.is_causal = true, .enable_gqa = true}),
+                          {random({4, 2, 2}, 1), random({2, 2, 2}, 2), random({2, 2, 2}, 3)});
+}
+
+// Neither forward nor the views around it copy keys and values.
+TEST(Attention, GroupsReadCachesWithoutCopies) {
+  const NoGrad no_grad;
+  const Tensor q = zeros({1, 8, 1, 64}, DType::bf16);
+  const Tensor cache = ones({1, 4096, 2, 64}, DType::bf16).transpose(1, 2);
+  reset_peak_memory();
+  const int64_t before = memory_stats().peak;
+  const Tensor y = scaled_dot_product_attention(q, cache, cache, {.enable_gqa = true});
+  EXPECT_LT(memory_stats().peak - before, cache.numel());
+  expect_same_bits(y, ones({1, 8, 1, 64}, DType::bf16));
+}
+
+// Of a packed projection the heads lie as the queries', grouped or not.
+TEST(Attention, GroupsKeepTheLayout) {
+  const Tensor q = random({2, 7, 6, 4}, 1).transpose(1, 2);
+  const Tensor k = random({2, 7, 3, 4}, 2).transpose(1, 2);
+  const Tensor y = scaled_dot_product_attention(q, k, k, {.is_causal = true, .enable_gqa = true});
+  EXPECT_NO_THROW(y.transpose(1, 2).view({2, 7, 24}));
+}
+
 TEST(Attention, Gradients) {
   const std::vector<Tensor> in{random({2, 3, 4}, 1), random({2, 5, 4}, 2), random({2, 5, 3}, 3)};
   expect_gradients(fused(), in);
@@ -296,14 +440,15 @@ TEST(Attention, LargeScores) {
 TEST(Attention, ThreadsDoNotChangeBits) {
   // Few items take the two-pass backward on several threads, many the one-pass.
   for (const int64_t items : {1, 9}) {
-    for (const bool causal : {false, true}) {
+    for (const AttentionOptions& options : {AttentionOptions{}, AttentionOptions{.is_causal = true},
+                                            AttentionOptions{.window = {40, 90}}}) {
       const std::vector<Tensor> in{random({items, 150, 16}, 1, DType::f32),
                                    random({items, 280, 16}, 2, DType::f32),
                                    random({items, 280, 24}, 3, DType::f32)};
       const Tensor dy = random({items, 150, 24}, 4, DType::f32);
       expect_same_on_threads([&] {
-        std::vector<Tensor> all = gradients(fused({.is_causal = causal}), in, dy);
-        all.push_back(fused({.is_causal = causal})(in));
+        std::vector<Tensor> all = gradients(fused(options), in, dy);
+        all.push_back(fused(options)(in));
         return all;
       });
     }
