@@ -1,4 +1,4 @@
-// Norms of layers.
+// Norms of layers, of channels over a batch, and of groups of channels.
 #pragma once
 
 #include <adjoint/core/tensor.h>
@@ -23,5 +23,42 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
 // dtype's epsilon. Zhang, Sennrich 2019, arXiv 1910.07467.
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                 std::optional<double> eps = std::nullopt);
+
+// Each channel of x (N, C, ...) over the batch and all places; weight and bias (C) or undefined. In
+// training by the batch's own mean and variance, of which the running ones (C; may be undefined)
+// take a part: running = (1 - momentum) running + momentum batch, the variance divided by
+// (count - 1). Otherwise by the running ones, which have no gradient. Ioffe, Szegedy 2015,
+// arXiv 1502.03167.
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                  const Tensor& weight = {}, const Tensor& bias = {}, bool training = false,
+                  double momentum = 0.1, double eps = 1e-5);
+// Each of `num_groups` groups of channels of each sample of x (N, C, ...) over all its places;
+// weight and bias (C) or undefined. Wu, He 2018, arXiv 1803.08494.
+Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {},
+                  const Tensor& bias = {}, double eps = 1e-5);
+// Each channel of each sample of x (N, C, sizes...); by running statistics, as batch_norm, unless
+// `use_input_stats`. Where those are given they take a part of the batch's average. Ulyanov and
+// others 2016, arXiv 1607.08022.
+Tensor instance_norm(const Tensor& x, const Tensor& running_mean = {},
+                     const Tensor& running_var = {}, const Tensor& weight = {},
+                     const Tensor& bias = {}, bool use_input_stats = true, double momentum = 0.1,
+                     double eps = 1e-5);
+// x / (k + alpha mean(x^2))^beta, the mean over `size` channels around each of x (N, C, sizes...),
+// zeros beyond the first and last. Krizhevsky and others 2012.
+Tensor local_response_norm(const Tensor& x, int64_t size, double alpha = 1e-4, double beta = 0.75,
+                           double k = 1.0);
+
+// While it lives, on this thread, norms leave running statistics as they are: for whoever computes
+// a forward pass a second time, as checkpointing does.
+class FrozenRunningStatistics {
+ public:
+  FrozenRunningStatistics();
+  ~FrozenRunningStatistics();
+  FrozenRunningStatistics(const FrozenRunningStatistics&) = delete;
+  FrozenRunningStatistics& operator=(const FrozenRunningStatistics&) = delete;
+
+ private:
+  bool before_;
+};
 
 }  // namespace adjoint

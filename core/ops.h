@@ -24,7 +24,9 @@
 #include <adjoint/core/losses.h>
 #include <adjoint/core/normalization.h>
 #include <adjoint/core/pointwise.h>
+#include <adjoint/core/pooling.h>
 #include <adjoint/core/random_tensors.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/scans.h>
 #include <adjoint/core/sorting.h>
+#include <adjoint/core/vision.h>

@@ -158,6 +158,9 @@ void add_random(std::vector<Row>& rows);
 void add_samples(std::vector<Row>& rows);
 void add_factories(std::vector<Row>& rows);
 void add_whole_comparisons(std::vector<Row>& rows);
+void add_channels(std::vector<Row>& rows);
+void add_pooling(std::vector<Row>& rows);
+void add_vision(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);
 
 }  // namespace adjoint::catalog

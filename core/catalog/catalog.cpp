@@ -181,6 +181,9 @@ std::vector<Row> rows() {
   add_samples(all);
   add_factories(all);
   add_whole_comparisons(all);
+  add_channels(all);
+  add_pooling(all);
+  add_vision(all);
   add_inplace(all);
   return all;
 }

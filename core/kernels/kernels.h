@@ -11,6 +11,8 @@
 #include "core/kernels/attention.h"
 #include "core/kernels/conv.h"
 #include "core/kernels/ctc.h"
+#include "core/kernels/bag.h"
+#include "core/kernels/channel_norm.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/exec.h"
 #include "core/kernels/factor.h"
@@ -24,6 +26,10 @@
 #include "core/kernels/reduce.h"
 #include "core/kernels/scan.h"
 #include "core/kernels/rotary.h"
+#include "core/kernels/pool.h"
+#include "core/kernels/random.h"
+#include "core/kernels/reduce.h"
+#include "core/kernels/resample.h"
 #include "core/kernels/skinny.h"
 #include "core/kernels/softmax.h"
 #include "core/kernels/sort.h"
@@ -52,6 +58,10 @@ namespace adjoint::kernels {
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \
   X(FactorTable, factor)                   \
+  X(PoolTable, pool)                       \
+  X(ResampleTable, resample)               \
+  X(ChannelNormTable, channel_norm)        \
+  X(BagTable, bag)                         \
   X(FusedOptimizerTable, fused_optimizer)
 // clang-format on
 

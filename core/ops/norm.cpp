@@ -7,21 +7,12 @@
 
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
-#include "core/ops/loops.h"
+#include "core/ops/norm.h"
 
 namespace adjoint {
 namespace {
 
 enum class Kind { layer, root_mean_square };
-
-const void* data_or_null(const Tensor& x) { return x.defined() ? x.raw_data() : nullptr; }
-void* bytes_or_null(const Tensor& x) { return x.defined() ? x.impl()->bytes() : nullptr; }
-
-Tensor in_dtype(const Tensor& x, DType dtype) { return x.defined() ? to(x, dtype) : x; }
-// Packed and without history, as kernels take it.
-Tensor packed_in(const Tensor& x, DType dtype) {
-  return x.defined() ? packed(rounded(x, dtype)) : x;
-}
 
 // The last `rank` dimensions, as reductions take them.
 Shape last_dims(int rank) {
@@ -42,28 +33,6 @@ void check_norm(const Op& op, const Tensor& x, const Shape& shape, const Tensor&
              p->defined() ? p->shape() : Shape(), " for normalized_shape ", shape,
              "; expected the same shape");
   }
-}
-
-// The common dtype of those that are defined.
-DType common_dtype(std::initializer_list<const Tensor*> tensors) {
-  DType dtype = (*tensors.begin())->dtype();
-  for (const Tensor* x : tensors) {
-    if (x->defined()) dtype = promote(dtype, x->dtype());
-  }
-  return dtype;
-}
-
-// The dtype of x for the kernels, and of the result: as PyTorch's, weights of f32 leave 16 bits
-// what it is.
-DType result_dtype(const Tensor& x, DType promoted) {
-  return is_half(x.dtype()) && promoted == DType::f32 ? x.dtype() : promoted;
-}
-
-bool all_of_dtype(DType dtype, std::initializer_list<const Tensor*> tensors) {
-  for (const Tensor* x : tensors) {
-    if (x->defined() && x->dtype() != dtype) return false;
-  }
-  return true;
 }
 
 // What the backward keeps.
