@@ -13,8 +13,8 @@
 
 #include <adjoint/core/activations.h>
 #include <adjoint/core/attention.h>
-#include <adjoint/core/convolution.h>
 #include <adjoint/core/comparisons.h>
+#include <adjoint/core/convolution.h>
 #include <adjoint/core/dropout.h>
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/factories.h>

@@ -258,7 +258,7 @@ void kth(const Exec& exec, const Ranking& r, int64_t* indices) {
 // --- elements by index ---
 
 template <class T>
-void pick(const Exec& exec, const Along& a, const void* from, void* to) {
+void pick(const Exec& exec, const Picks& a, const void* from, void* to) {
   const auto* x = static_cast<const T*>(from);
   auto* y = static_cast<T*>(to);
   const int64_t total = a.outer * a.k * a.inner, line = a.inner == 1 ? a.k : a.inner;
@@ -279,7 +279,7 @@ void pick(const Exec& exec, const Along& a, const void* from, void* to) {
 }
 
 template <class T>
-void add_back(const Exec& exec, const Along& a, const void* from, void* to) {
+void add_back(const Exec& exec, const Picks& a, const void* from, void* to) {
   const auto* y = static_cast<const T*>(from);
   auto* x = static_cast<T*>(to);
   constexpr int64_t kColumns = 64;

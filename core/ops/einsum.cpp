@@ -70,7 +70,7 @@ Labelled simplified(const Op& op, Labelled one, const Sizes& sizes) {
     }
     order.push_back(d);
     order.push_back(other);
-    one.x = diagonal(permute(one.x, order));
+    one.x = diagonal(permute(one.x, order), 0, -2, -1);
     one.labels.erase(again);
     one.labels.erase(one.labels.begin() + d);
     one.labels.push_back(label);

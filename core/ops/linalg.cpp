@@ -41,15 +41,6 @@ Tensor fresh(const Tensor& x) {
   return y;
 }
 
-// Every (columns + 1)-th element of the rows one after the other.
-Tensor diagonal(const Tensor& x) {
-  const int64_t m = rows(x), n = columns(x), k = std::min(m, n);
-  const Tensor square = slice(slice(x, -2, 0, k), -1, 0, k);
-  Shape shape = batch_shape(x);
-  shape.push_back(k * k);
-  return slice(reshape(square, shape), -1, 0, k * k, k + 1);
-}
-
 std::string batch_item(const Tensor& x, int64_t item) {
   if (x.dim() == 2) return "";
   std::ostringstream text;

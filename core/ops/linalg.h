@@ -30,9 +30,6 @@ void check_factorised(const Op& op, const Tensor& x);
 // x in fresh memory, row-major, without history.
 Tensor fresh(const Tensor& x);
 
-// The diagonal of the last two dimensions, recorded.
-Tensor diagonal(const Tensor& x);
-
 // The text that names item `item` of the batch of x in an error: empty for one matrix.
 std::string batch_item(const Tensor& x, int64_t item);
 

@@ -140,7 +140,7 @@ Tensor kron(const Tensor& a, const Tensor& b) {
 Tensor trace(const Tensor& x) {
   const Op op("trace", {x});
   op.check(x.dim() == 2, "a tensor of shape ", x.shape(), "; expected a matrix");
-  return sum(diagonal(x));
+  return sum(diagonal(x, 0, -2, -1));
 }
 
 Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims) {

@@ -8,8 +8,8 @@
 
 namespace adjoint::picks {
 
-kernels::Along lines(const Shape& shape, int d) {
-  kernels::Along a{nullptr, 1, 1, 1, 1};
+kernels::Picks lines(const Shape& shape, int d) {
+  kernels::Picks a{nullptr, 1, 1, 1, 1};
   for (int i = 0; i < shape.rank(); ++i) (i < d ? a.outer : i == d ? a.n : a.inner) *= shape[i];
   a.k = a.n;
   return a;
@@ -26,7 +26,7 @@ namespace {
 // x at the indices, k along d, without history.
 Tensor picked(const char* name, const Tensor& x, const Tensor& indices, int d, int64_t k) {
   Tensor y = make_empty(name, indices.shape(), x.dtype());
-  kernels::Along a = lines(x.shape(), d);
+  kernels::Picks a = lines(x.shape(), d);
   a.indices = indices.impl()->data<int64_t>();
   a.k = k;
   const int size = std::countr_zero(element_size(x.dtype()));
@@ -55,7 +55,7 @@ Tensor add_back(const Tensor& dy, const Tensor& indices, int d, int64_t n) {
   if (shape.rank() > 0) shape[d] = n;
   const Tensor from = packed(rounded(dy, computed_in(dy.dtype())));
   Tensor dx = zeros(shape, from.dtype());
-  kernels::Along a = lines(shape, d);
+  kernels::Picks a = lines(shape, d);
   a.indices = indices.impl()->data<int64_t>();
   a.k = size_along(dy.shape(), d);
   kernel_table().sort.add_back[index(from.dtype())](KernelScope(), a, from.raw_data(),

@@ -10,7 +10,7 @@
 namespace adjoint::picks {
 
 // A packed tensor seen as (outer, n, inner), n being dimension d; one element where there is none.
-kernels::Along lines(const Shape& shape, int d);
+kernels::Picks lines(const Shape& shape, int d);
 
 // x without history, packed, with dimension d last; and such a tensor with its last dimension at d.
 Tensor with_last(const Tensor& x, int d);

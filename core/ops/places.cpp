@@ -268,7 +268,7 @@ Tensor with_places(const char* name, const Tensor& x, const Places& places, cons
   const Op op(name, {x, optional_input(index), values});
   const Shape target = values_shape(x, places, index);
   check_values(op, target, values);
-  Tensor y = op.make_result(dying ? &x : nullptr, x.shape(), x.dtype());
+  Tensor y = op.make_result(dying ? &x : nullptr, x, x.dtype());
   if (!share_elements(x, y)) copy_into(y, x);
   write_elements(y, places, index, values, how);
   return op.differentiable(y, write_gradients(op, name, places, index, target, how));

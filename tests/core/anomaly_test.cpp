@@ -18,7 +18,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Tensor leaf(std::initializer_list<double> numbers) {
-  return tensor<double>(numbers).requires_grad_();
+  return from_vector(std::vector<double>(numbers)).requires_grad_();
 }
 
 void expect_parts(const std::string& message, std::initializer_list<const char*> parts) {

@@ -15,7 +15,7 @@ using Kind = PathEnd::Kind;
 using Ends = std::vector<PathEnd>;
 
 Tensor leaf(std::initializer_list<double> numbers) {
-  return tensor<double>(numbers).requires_grad_();
+  return from_vector(std::vector<double>(numbers)).requires_grad_();
 }
 
 TEST(GradientPaths, UnusedAndUsed) {

@@ -14,7 +14,7 @@ using numeric::message_of;
 using numeric::values;
 
 Tensor leaf(std::initializer_list<double> numbers) {
-  return tensor<double>(numbers).requires_grad_();
+  return from_vector(std::vector<double>(numbers)).requires_grad_();
 }
 
 Tensor made_inside() {
