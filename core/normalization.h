@@ -48,17 +48,4 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean = {},
 Tensor local_response_norm(const Tensor& x, int64_t size, double alpha = 1e-4, double beta = 0.75,
                            double k = 1.0);
 
-// While it lives, on this thread, norms leave running statistics as they are: for whoever computes
-// a forward pass a second time, as checkpointing does.
-class FrozenRunningStatistics {
- public:
-  FrozenRunningStatistics();
-  ~FrozenRunningStatistics();
-  FrozenRunningStatistics(const FrozenRunningStatistics&) = delete;
-  FrozenRunningStatistics& operator=(const FrozenRunningStatistics&) = delete;
-
- private:
-  bool before_;
-};
-
 }  // namespace adjoint

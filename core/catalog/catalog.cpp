@@ -99,16 +99,19 @@ void log_softmax_of(std::vector<double>& row) {
 
 namespace {
 
+Tensors leaves_of(const Sample& sample) {
+  Tensors inputs;
+  for (const Tensor& x : sample.inputs) {
+    inputs.push_back(is_floating_point(x.dtype()) ? x.detach().requires_grad_() : x);
+  }
+  return inputs;
+}
+
 // Backward from the first result of a sample, with a gradient of the shape that `shape` makes of
 // its own, or with none.
 std::function<void()> backward_from(const Sample& sample, std::function<Shape(Shape)> shape) {
   return [=] {
-    Tensors inputs;
-    for (const Tensor& x : sample.inputs) {
-      const bool real = is_floating_point(x.dtype());
-      inputs.push_back(real ? x.detach().requires_grad_() : x);
-    }
-    const Tensor y = sample.run(inputs)[0];
+    const Tensor y = sample.run(leaves_of(sample))[0];
     y.backward({.gradient = shape ? ones(shape(y.shape()), y.dtype()) : Tensor()});
   };
 }
@@ -130,6 +133,26 @@ ErrorCase missing_gradient(const std::string& name, const Sample& sample) {
           backward_from(sample, {}),
           {"backward: ", "'" + name + "'", "expected one element"}};
 }
+
+namespace {
+
+// Three errors at least, for what can hardly be called wrongly: of the gradients of its result.
+void fill_errors(Row& row) {
+  if (row.errors.size() >= 3) return;
+  for (const Sample& sample : row.samples) {
+    const Tensor y = sample.run(leaves_of(sample))[0];
+    if (y.grad_fn_name() == nullptr || y.numel() < 2) continue;
+    row.errors.push_back(wrong_gradient(y.grad_fn_name(), sample));
+    if (row.errors.size() < 3) row.errors.push_back(missing_gradient(y.grad_fn_name(), sample));
+    return;
+  }
+  const Sample sample = row.samples.front();
+  row.errors.push_back(error("a result that should require grad",
+                             [sample] { return sample.run(sample.inputs)[0].requires_grad_(); },
+                             {"requires_grad_: ", "expected a floating dtype"}));
+}
+
+}  // namespace
 
 ErrorCase no_derivative(const Sample& sample) {
   return {"backward where there is no derivative",
@@ -185,6 +208,7 @@ std::vector<Row> rows() {
   add_pooling(all);
   add_vision(all);
   add_inplace(all);
+  for (Row& row : all) fill_errors(row);
   return all;
 }
 

@@ -468,7 +468,7 @@ Sample bag_sample(const std::string& name, const Tensors& inputs, const Bags& of
   if (of.offsets.defined()) {
     offsets = "torch.tensor([";
     for (const int64_t v : of.offsets.to_vector<int64_t>()) offsets += std::to_string(v) + ", ";
-    offsets += "])";
+    offsets += "], dtype=torch.int64)";
   }
   sample.torch = "F.embedding_bag(x[0], x[1], " + offsets + ", mode='" + mode + "'";
   if (inputs.size() > 2) sample.torch += ", per_sample_weights=x[2]";
@@ -482,7 +482,7 @@ Row embedding_bag_row() {
   using Mode = EmbeddingBagMode;
   const Tensor ids = tensor<int64_t>({0, 2, 2, 1, 4, 0, 3}),
                grid = tensor<int64_t>({0, 2, 2, 1, 4, 0}, {2, 3});
-  const Tensor offsets = tensor<int64_t>({0, 3, 3, 4}), ends = tensor<int64_t>({0, 3, 3, 6});
+  const Tensor offsets = tensor<int64_t>({0, 3, 3, 4}), ends = tensor<int64_t>({0, 3, 3, 7});
   const Tensor table = input({5, 4}, 1);
   Row row{
       "embedding_bag",

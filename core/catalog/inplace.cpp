@@ -71,11 +71,25 @@ Row copy_row() {
 Row constant_row(const std::string& name, void (*f)(const Tensor&), double value) {
   const TensorFunction run = written([f](const Tensor& y, const Tensors&) { f(y); });
   const TensorFunction expected = map_reference([value](double) { return value; });
-  return {name,
+  Row row{name,
           {{"(2, 3)", {input({2, 3}, 1)}, run, expected},
            {"(4, 3) strided", {strided(input({4, 3}, 2))}, run, expected},
            {"(0, 3)", {input({0, 3}, 3)}, run, expected},
            {"()", {input({}, 4)}, run, expected}}};
+  row.errors = {error("an undefined tensor",
+                      [f] {
+                        f(Tensor());
+                        return 0;
+                      },
+                      {name + ": ", "undefined"}),
+                error("a leaf that requires grad",
+                      [f] {
+                        f(ones({2}).requires_grad_());
+                        return 0;
+                      },
+                      {name + ": ", "requires grad"})};
+  row.torch = "x[0] * 0 + " + std::to_string(value);
+  return row;
 }
 
 // Against the operator that makes such a tensor, whose row has the reference.
@@ -104,7 +118,19 @@ Row random_row(const std::string& name, void (*f)(const Tensor&, double, double,
                         f(arange(3), 0, 1, default_generator());
                         return 0;
                       },
-                      {name + ": ", "i64"})};
+                      {name + ": ", "i64"}),
+                error("an undefined tensor",
+                      [f] {
+                        f(Tensor(), 0, 1, default_generator());
+                        return 0;
+                      },
+                      {name + ": ", "undefined"}),
+                error("a width below 0",
+                      [f] {
+                        f(ones({3}), 2, -1, default_generator());
+                        return 0;
+                      },
+                      {name + ": ", "-1", "expected"})};
   row.large = [=] { return sample("(257, 1031)", input({257, 1031}, 4)); };
   row.f64_only = true;
   row.scale = 2;

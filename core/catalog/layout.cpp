@@ -27,6 +27,8 @@ Row cast_row() {
        sample("(0, 3) from i64 to f64", indices({0, 3}, 5), cast(DType::f64), same()),
        sample("() from i64 to f64", indices({}, 5), cast(DType::f64), same())}};
   for (size_t i = 2; i < row.samples.size(); ++i) row.samples[i].differentiable = false;
+  row.errors = {
+      error("an undefined tensor", [] { return to(Tensor(), DType::f32); }, {"undefined"})};
   set_torch(row, {"x[0].to(torch.float64)", "x[0].to(torch.float32).to(torch.float64)",
                   "x[0].to(torch.int64)", "x[0].to(torch.bool)", "x[0].to(torch.float64)",
                   "x[0].to(torch.float64)"});

@@ -168,8 +168,8 @@ Matrix symmetric(const Matrix& x) {
 }
 
 std::string raised_in_torch(const std::string& x) {
-  return "(" + x + " + torch.eye(" + x + ".shape[-2], " + x + ".shape[-1]) * torch.arange(3, 3 + " +
-         x + ".shape[-1]))";
+  return "(" + x + " + torch.eye(" + x + ".shape[-2], " + x + ".shape[-1], dtype=" + x +
+         ".dtype) * torch.arange(3, 3 + " + x + ".shape[-1]))";
 }
 std::string raised_in_torch() { return raised_in_torch("x[0]"); }
 std::string symmetric_in_torch() { return raised_in_torch("((x[0] + x[0].mT) / 2)"); }

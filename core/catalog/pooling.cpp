@@ -470,8 +470,12 @@ Sample lp_sample(const Named& of, int rank, double p) {
                                        })
                               .tensor()};
                 }};
+  // Of one dimension PyTorch's takes numbers only.
+  const auto arguments = [&](const Shape& of_each) {
+    return rank == 1 ? std::to_string(of_each[0]) : entries(of_each);
+  };
   sample.torch = "F.lp_pool" + digits(rank) + "(x[0], " + std::to_string(p) + ", " +
-                 entries(pool.kernel) + ", " + entries(pool.stride) + ", " +
+                 arguments(pool.kernel) + ", " + arguments(pool.stride) + ", " +
                  python(pool.ceil_mode) + ")";
   return sample;
 }

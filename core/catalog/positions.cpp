@@ -152,16 +152,12 @@ Row rotary_row() {
 // --- slopes ---
 
 Sample slopes_sample(int64_t heads, const std::vector<double>& slopes) {
-  std::string torch = "torch.tensor([";
-  for (const double slope : slopes) torch += std::to_string(slope) + ", ";
-  Sample sample{std::to_string(heads) + " heads",
-                {},
-                [=](const Tensors&) -> Tensors { return {alibi_slopes(heads, DType::f64)}; },
-                [=](const Tensors&) -> Tensors {
-                  return {from_vector(slopes, {static_cast<int64_t>(slopes.size())})};
-                }};
-  sample.torch = torch + "], dtype=torch.float64)";
-  return sample;
+  return {std::to_string(heads) + " heads",
+          {},
+          [=](const Tensors&) -> Tensors { return {alibi_slopes(heads, DType::f64)}; },
+          [=](const Tensors&) -> Tensors {
+            return {from_vector(slopes, {static_cast<int64_t>(slopes.size())})};
+          }};
 }
 
 // As the paper's code gives them: of 3 heads, those of 2 and the first of 4.

@@ -311,6 +311,7 @@ Row grid_sample_row() {
   row.samples[0].inputs[1] = strided(row.samples[0].inputs[1]);
   row.samples.push_back(sample_of({0, 2, 4, 5}, {3, 2}, {}, seed++));
   row.samples.push_back(sample_of({2, 2, 4, 5}, {0, 2}, {}, seed));
+  row.samples.back().name += ", no places";
   const Tensor x = ones(plane), grid = zeros({2, 3, 2, 2});
   row.errors = {
       error("a grid of other pairs",
@@ -385,7 +386,9 @@ Row affine_grid_row() {
           {affine_sample("(2, 3, 4, 5)", plane, {2, 3, 4, 5}, false),
            affine_sample("(2, 1, 3, 1), corners", strided(plane), {2, 1, 3, 1}, true),
            affine_sample("(1, 2, 2, 3, 4)", input({1, 3, 4}, 2), {1, 2, 2, 3, 4}, false),
-           affine_sample("(1, 2, 2, 3, 4), corners", input({1, 3, 4}, 3), {1, 2, 2, 3, 4}, true)}};
+           affine_sample("(1, 2, 2, 3, 4), corners", input({1, 3, 4}, 3), {1, 2, 2, 3, 4}, true),
+           affine_sample("(0, 2, 3, 4)", input({0, 2, 3}, 4), {0, 2, 3, 4}, false)}};
+  row.samples.back().torch.clear();  // which PyTorch refuses
   row.errors = {error("theta of another shape",
                       [=] {
                         return affine_grid(ones({2, 3, 3}), {2, 3, 4, 5});
@@ -481,6 +484,7 @@ Row pixel_shuffle_row() {
           {shuffle_sample("(2, 8, 3, 2) by 2", input({2, 8, 3, 2}, 1), 2),
            shuffle_sample("(9, 2, 1) by 3, strided", strided(input({9, 2, 1}, 2)), 3),
            shuffle_sample("(0, 4, 2, 3) by 2", input({0, 4, 2, 3}, 3), 2)}};
+  row.samples.back().torch.clear();  // whose gradient PyTorch gives another shape
   row.errors = {error("channels that do not divide",
                       [] {
                         return pixel_shuffle(ones({6, 2, 2}), 2);
@@ -504,6 +508,7 @@ Row pixel_unshuffle_row() {
           {unshuffle_sample("(2, 2, 4, 6) by 2", input({2, 2, 4, 6}, 1), 2),
            unshuffle_sample("(1, 6, 3) by 3, strided", strided(input({1, 6, 3}, 2)), 3),
            unshuffle_sample("(0, 2, 2, 4) by 2", input({0, 2, 2, 4}, 3), 2)}};
+  row.samples.back().torch.clear();  // as pixel_shuffle's
   row.errors = {error("sizes that do not divide",
                       [] {
                         return pixel_unshuffle(ones({1, 3, 4}), 2);

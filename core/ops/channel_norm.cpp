@@ -1,6 +1,7 @@
 // Normalisation of channels: over the batch, and in groups of each sample.
 #include "core/ops/channel_norm.h"
 
+#include <adjoint/core/autograd.h>
 #include <adjoint/core/functional.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/normalization.h>
@@ -16,8 +17,6 @@
 
 namespace adjoint {
 namespace {
-
-thread_local bool frozen_running_statistics = false;
 
 // x (N, C, ...) as (N, groups, C / groups, places), and whether statistics are over the batch too.
 struct Layout {
@@ -174,7 +173,7 @@ void update(const Tensor& running, const Tensor& batch, double momentum) {
 // The statistics of a batch take their part of the running ones; of several samples their average.
 void update_running(const Tensor& mean, const Tensor& var, const Statistics& of, const Layout& at,
                     double momentum) {
-  if (frozen_running_statistics || (!mean.defined() && !var.defined())) return;
+  if (recomputing() || (!mean.defined() && !var.defined())) return;
   const NoGrad guard;
   const auto count = static_cast<double>(at.count());
   const auto by_channel = [&](const Tensor& x) {
@@ -199,10 +198,6 @@ Statistics given_statistics(const Tensor& mean, const Tensor& var, DType wide, d
 }
 
 }  // namespace
-
-FrozenRunningStatistics::FrozenRunningStatistics()
-    : before_(std::exchange(frozen_running_statistics, true)) {}
-FrozenRunningStatistics::~FrozenRunningStatistics() { frozen_running_statistics = before_; }
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, bool training, double momentum,

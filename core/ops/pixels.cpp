@@ -94,8 +94,9 @@ Tensor affine_grid(const Tensor& theta, const Shape& size, bool align_corners) {
   const int rank = size.rank() - 2;
   check<ShapeError>(rank == 2 || rank == 3, "affine_grid: size ", size,
                     "; expected (N, C, H, W) or (N, C, D, H, W)");
-  for (const int64_t one : size) {
-    check<ShapeError>(one > 0, "affine_grid: size ", size, "; expected sizes above 0");
+  for (int d = 1; d < size.rank(); ++d) {
+    check<ShapeError>(size[d] > 0, "affine_grid: size ", size,
+                      "; expected sizes above 0 after the first");
   }
   const Shape expected = {size[0], rank, rank + 1};
   check<ShapeError>(theta.shape() == expected, "affine_grid: theta of shape ", theta.shape(),

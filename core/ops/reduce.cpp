@@ -121,8 +121,8 @@ void divide(const Tensor& y, double divisor) {
 
 Place one_dim(const Op& op, const Tensor& x, int64_t dim, bool keepdim) {
   const int d = normalize_dim(op.name(), dim, x.dim());
-  const Place place{
-      x.dim() == 0 ? reduced_dims(op, x, {}, keepdim) : reduced_dims(op, x, {d}, keepdim), d};
+  Place place{x.dim() == 0 ? reduced_dims(op, x, {}, keepdim) : reduced_dims(op, x, {d}, keepdim),
+              d};
   op.check(place.dims.count > 0, "no elements to choose from along dimension ", dim, " of shape ",
            x.shape(), "; expected at least one");
   return place;

@@ -9,8 +9,8 @@
 #include <limits>
 
 #include "core/autograd/op.h"
-#include "core/ops/picks.h"
 #include "core/ops/loops.h"
+#include "core/ops/picks.h"
 
 namespace adjoint {
 namespace {

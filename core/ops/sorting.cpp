@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "core/autograd/op.h"
-#include "core/ops/picks.h"
 #include "core/ops/loops.h"
+#include "core/ops/picks.h"
 #include "core/ops/reduce.h"
 
 namespace adjoint {

@@ -130,7 +130,7 @@ def golden(samples, tensors):
             continue
         done.add(row)
         for name, x in {**results, **directions}.items():
-            found[f"{row}: {sample} {name}"] = x.contiguous()
+            found[f"{row}: {sample} {name}"] = x.contiguous().clone()
     missing = {row for _, row, _, _ in samples} - done
     if missing:
         sys.exit(f"no sample of at most {GOLDEN_ELEMENTS} elements: {', '.join(sorted(missing))}")
