@@ -19,12 +19,6 @@ struct Ranking {
   bool sorted;      // `top` in order of the elements, otherwise of their indices
 };
 
-// Indices (outer, k, inner) along dimension 1 of a packed (outer, n, inner), each in [0, n).
-struct Picks {
-  const int64_t* indices;
-  int64_t outer, n, k, inner;
-};
-
 // For each of `count` values of a row how many of the row's sorted edges are less (`right`: or
 // equal).
 struct Search {
@@ -47,10 +41,6 @@ struct SortTable {
   void (*top[kPlaces])(const Exec&, const Ranking&, int64_t* indices);
   // The first of the elements that are equal to the k-th; the first NaN where there is one.
   void (*kth[kPlaces])(const Exec&, const Ranking&, int64_t* indices);
-  // y = x at the indices; by size of element: 1, 2, 4, 8 bytes.
-  void (*pick[4])(const Exec&, const Picks&, const void* x, void* y);
-  // x at the indices += y, in the order of the indices; by f32, f64.
-  void (*add_back[2])(const Exec&, const Picks&, const void* y, void* x);
   // By f32, f64, i64.
   void (*search[3])(const Exec&, const Search&);
   // By f32, f64. counts: `bins` of them.

@@ -255,49 +255,6 @@ void kth(const Exec& exec, const Ranking& r, int64_t* indices) {
   kth_rows(exec, r, keys_for<T>(), indices);
 }
 
-// --- elements by index ---
-
-template <class T>
-void pick(const Exec& exec, const Picks& a, const void* from, void* to) {
-  const auto* x = static_cast<const T*>(from);
-  auto* y = static_cast<T*>(to);
-  const int64_t total = a.outer * a.k * a.inner, line = a.inner == 1 ? a.k : a.inner;
-  parallel_tasks(exec, ceil_div(total, kGrain), [&](int64_t task) {
-    const int64_t last = min_of(total, (task + 1) * kGrain);
-    for (int64_t e = task * kGrain, run; e < last; e += run) {
-      const int64_t i = e % line;
-      run = min_of(line - i, last - e);
-      const int64_t* index = a.indices + e;
-      const T* own = x + e / (a.k * a.inner) * a.n * a.inner;
-      if (a.inner == 1) {
-        for (int64_t j = 0; j < run; ++j) y[e + j] = own[index[j]];
-      } else {
-        for (int64_t j = 0; j < run; ++j) y[e + j] = own[index[j] * a.inner + i + j];
-      }
-    }
-  });
-}
-
-template <class T>
-void add_back(const Exec& exec, const Picks& a, const void* from, void* to) {
-  const auto* y = static_cast<const T*>(from);
-  auto* x = static_cast<T*>(to);
-  constexpr int64_t kColumns = 64;
-  const int64_t blocks = ceil_div(a.inner, kColumns), units = a.outer * blocks;
-  const int64_t group = max_of(1, kGrain / max_of(1, a.k * min_of(a.inner, kColumns)));
-  parallel_tasks(exec, ceil_div(units, group), [&](int64_t task) {
-    for (int64_t unit = task * group; unit < min_of(units, (task + 1) * group); ++unit) {
-      const int64_t o = unit / blocks, first = unit % blocks * kColumns;
-      const int64_t last = min_of(a.inner, first + kColumns);
-      T* own = x + o * a.n * a.inner;
-      for (int64_t j = 0; j < a.k; ++j) {
-        const int64_t at = (o * a.k + j) * a.inner;
-        for (int64_t i = first; i < last; ++i) own[a.indices[at + i] * a.inner + i] += y[at + i];
-      }
-    }
-  });
-}
-
 // --- searches and counts ---
 
 // How many of n sorted edges are less than (kRight: or equal to) value; as comparisons are asked,
@@ -367,8 +324,6 @@ constinit const SortTable ADJOINT_TABLE = {
             &top<uint8_t>, &top<bool>},
     .kth = {&kth<float>, &kth<double>, &kth<bfloat16>, &kth<float16>, &kth<int64_t>, &kth<int32_t>,
             &kth<uint8_t>, &kth<bool>},
-    .pick = {&pick<uint8_t>, &pick<uint16_t>, &pick<uint32_t>, &pick<uint64_t>},
-    .add_back = {&add_back<float>, &add_back<double>},
     .search = {&search<float>, &search<double>, &search<int64_t>},
     .histogram = {&histogram<float>, &histogram<double>},
 };

@@ -10,16 +10,17 @@
 namespace adjoint::picks {
 
 // A packed tensor seen as (outer, n, inner), n being dimension d; one element where there is none.
-kernels::Picks lines(const Shape& shape, int d);
+struct Lines {
+  int64_t outer = 1, n = 1, inner = 1;
+};
+Lines lines(const Shape& shape, int d);
 
 // x without history, packed, with dimension d last; and such a tensor with its last dimension at d.
 Tensor with_last(const Tensor& x, int d);
 Tensor from_last(const Tensor& x, int d);
 
-// x at the indices (i64, contiguous, in range) along d; their other sizes are those of x.
-// Differentiable in x.
-Tensor pick(const Tensor& x, const Tensor& indices, int d);
-// Zeros with n along d, to which dy is added at the indices. Differentiable in dy.
+// Zeros with n along d, to which dy is added at the indices; sums of 16 bits are rounded once.
+// Recorded.
 Tensor add_back(const Tensor& dy, const Tensor& indices, int d, int64_t n);
 
 // The end of an operator that chooses elements of x along d: the values at the indices, and those,

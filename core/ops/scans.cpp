@@ -27,7 +27,7 @@ using ScanKernels = void (*const (&)[3])(const kernels::Exec&, const kernels::Sc
 
 Tensor scanned(const Op& op, const Tensor& x, int d, bool reverse, ScanKernels kernel) {
   Tensor y = make_empty(op.name(), x.shape(), x.dtype());
-  const kernels::Picks lines = picks::lines(x.shape(), d);
+  const picks::Lines lines = picks::lines(x.shape(), d);
   const Tensor from = packed(x);
   kernel[place(x.dtype())](KernelScope(), {from.raw_data(), y.impl()->bytes(), lines.outer, lines.n,
                                            lines.inner, reverse});

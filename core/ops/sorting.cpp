@@ -1,4 +1,5 @@
 // Orders, and elements chosen by their place in one. Their kernels give indices; values are picked.
+#include <adjoint/core/indexing.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/sorting.h>
@@ -100,13 +101,13 @@ UniqueValues unique_elements(const Op& op, const Tensor& x, bool return_inverse,
                              bool return_counts) {
   const Tensor row = reshape(packed(x), {x.numel()});
   const Tensor by_value = order(op, row, 0, false);
-  const Tensor sorted = picks::pick(row, by_value, 0);
+  const Tensor sorted = gather(row, 0, by_value);
   const std::vector<int64_t> starts = dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return starts_of_runs(sorted.impl()->data<T>(), sorted.numel());
   });
   UniqueValues result = make_unique(starts, by_value, x.shape(), return_inverse, return_counts);
-  result.values = picks::pick(row, firsts(starts, by_value), 0);
+  result.values = gather(row, 0, firsts(starts, by_value));
   return result;
 }
 
@@ -143,7 +144,7 @@ UniqueValues unique_along(const Op& op, const Tensor& x, int d, bool return_inve
   Shape shape = first.shape(), one = Shape::filled(shape.rank(), 1);
   shape[0] = one[0] = static_cast<int64_t>(starts.size());
   const Tensor places_of_all = contiguous(expand(reshape(firsts(starts, by_row), one), shape));
-  const Tensor values = picks::pick(first, places_of_all, 0);
+  const Tensor values = gather(first, 0, places_of_all);
   result.values = x.dim() == 0 ? values : packed(transpose(values, 0, d));
   return result;
 }
@@ -205,7 +206,7 @@ Tensor median(const Tensor& x) {
     ranking.k = (x.numel() - 1) / 2;
     const Tensor row = reshape(packed(x), {x.numel()});
     const Tensor at = ranked(op, row, 0, ranking, {}, kernel_table().sort.kth, true);
-    y = reshape(picks::pick(row, reshape(at, {1}), 0), {});
+    y = reshape(gather(row, 0, reshape(at, {1})), {});
   }
   return op.differentiable(
       y, [x = op.save(x), y = op.save_output(y), dims](const Backward& b) -> Grads {
