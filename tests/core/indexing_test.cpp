@@ -112,7 +112,7 @@ TEST(Indexing, EveryDtype) {
 TEST(Indexing, Errors) {
   const Tensor x = zeros({2, 3});
   const auto message = [&](std::initializer_list<Index> list) {
-    return numeric::message_of<IndexError>([&] { static_cast<Tensor>(x.index(list)); });
+    return numeric::message_of<IndexError>([&] { static_cast<void>(x.index(list).shape()); });
   };
   EXPECT_EQ(message({Ellipsis, 0, Ellipsis}), "index: Ellipsis twice; expected it once");
   EXPECT_EQ(message({2}),
@@ -123,7 +123,7 @@ TEST(Indexing, Errors) {
   EXPECT_THROW(zeros({0, 3}).index({tensor<int64_t>({0})}).shape(), IndexError);
   EXPECT_THROW(x.index({zeros({2})}).shape(), DTypeError);
   EXPECT_THROW(x.index({Tensor()}).shape(), Error);
-  EXPECT_THROW(static_cast<Tensor>(Tensor().index({0})), Error);
+  EXPECT_THROW(Tensor().index({0}).shape(), Error);
   // A value outside among many, expanded.
   const Tensor far = index_put(zeros({100000}, DType::i64), {70001}, scalar(9, DType::i64));
   const std::string text = numeric::message_of<IndexError>([&] {
