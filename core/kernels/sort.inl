@@ -231,11 +231,13 @@ void kth_rows(const Exec& exec, const Ranking& r, const Keys<K>& keys, int64_t* 
     if (!keys.has_nan || at == r.n) {
       const K wanted = kth_smallest(all, r.n, r.k);
       at = -1;
-      for (int64_t i = 0; at < 0; i += kKeyBlock) {
+      int64_t i = 0;
+      while (at < 0) {
         for_keys(r, keys, row, i, min_of(r.n, i + kKeyBlock), K(0),
                  [&](int64_t first, int64_t m, const K* block) {
                    for (int64_t j = m - 1; j >= 0; --j) at = block[j] == wanted ? first + j : at;
                  });
+        i += kKeyBlock;
       }
     }
     indices[row] = at;
