@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/defined.h"
 #include "core/ops/unary.h"
 
 namespace adjoint {
@@ -190,8 +191,7 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
 Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Generator& generator) {
   check<ConfigError>(lower <= upper, "rrelu: lower is ", lower, ", upper ", upper,
                      "; expected lower <= upper");
-  check<Error>(x.defined(),
-               "rrelu: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("rrelu", x, 0);
   check<DTypeError>(is_floating_point(x.dtype()), "rrelu: dtype ", x.dtype(),
                     "; expected a floating dtype");
   if (!training) return leaky_relu(x, (lower + upper) / 2);
@@ -200,8 +200,7 @@ Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Generat
 
 // y = x sigmoid(1.702 x)
 Tensor quick_gelu(const Tensor& x) {
-  check<Error>(x.defined(),
-               "quick_gelu: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("quick_gelu", x, 0);
   check<DTypeError>(is_floating_point(x.dtype()), "quick_gelu: dtype ", x.dtype(),
                     "; expected a floating dtype");
   const Tensor wide = widened(x);
@@ -216,8 +215,7 @@ Tensor swiglu(const Tensor& x, int64_t dim) {
 }
 
 Tensor softmin(const Tensor& x, int64_t dim) {
-  check<Error>(x.defined(),
-               "softmin: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("softmin", x, 0);
   normalize_dim("softmin", dim, std::max(x.dim(), 1));
   return softmax(-x, dim);
 }
@@ -226,8 +224,7 @@ Tensor softmin(const Tensor& x, int64_t dim) {
 // 1611.01144; hard: the one-hot tensor of the largest, with the gradient of the soft one.
 Tensor gumbel_softmax(const Tensor& logits, double tau, bool hard, int64_t dim,
                       Generator& generator) {
-  check<Error>(logits.defined(),
-               "gumbel_softmax: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("gumbel_softmax", logits, 0);
   check<DTypeError>(is_floating_point(logits.dtype()), "gumbel_softmax: dtype ", logits.dtype(),
                     "; expected a floating dtype");
   const int d = normalize_dim("gumbel_softmax", dim, logits.dim());

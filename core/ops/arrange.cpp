@@ -5,15 +5,11 @@
 #include <algorithm>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
 namespace {
-
-void check_defined(const char* op, const Tensor& x) {
-  check<Error>(x.defined(), op,
-               ": input 0 is an undefined tensor; expected a tensor with elements");
-}
 
 // The product of the sizes [first, last).
 int64_t product(const Shape& shape, int first, int last) {
@@ -32,7 +28,7 @@ Tensor repeat_blocks(const Tensor& x, int64_t count, int64_t block, int64_t time
 }  // namespace
 
 Tensor repeat(const Tensor& x, const Shape& sizes) {
-  check_defined("repeat", x);
+  check_defined("repeat", x, 0);
   check<ShapeError>(sizes.rank() >= x.dim(), "repeat: sizes ", sizes, " for a tensor of shape ",
                     x.shape(), "; expected at least one for each dimension");
   Shape shape = x.shape(), result = x.shape();
@@ -58,7 +54,7 @@ Tensor repeat(const Tensor& x, const Shape& sizes) {
 }
 
 Tensor tile(const Tensor& x, const Shape& sizes) {
-  check_defined("tile", x);
+  check_defined("tile", x, 0);
   for (const int64_t size : sizes) {
     check<ShapeError>(size >= 0, "tile: sizes ", sizes, "; expected 0 or more");
   }
@@ -68,7 +64,7 @@ Tensor tile(const Tensor& x, const Shape& sizes) {
 }
 
 Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t> dim) {
-  check_defined("repeat_interleave", x);
+  check_defined("repeat_interleave", x, 0);
   check<ConfigError>(repeats >= 0, "repeat_interleave: repeats is ", repeats,
                      "; expected 0 or more");
   const Tensor y = dim.has_value() && x.dim() > 0 ? x : flatten(x);
@@ -84,7 +80,7 @@ Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim) {
-  check_defined("repeat_interleave", x);
+  check_defined("repeat_interleave", x, 0);
   check<Error>(repeats.defined(),
                "repeat_interleave: input 1 is an undefined tensor; expected numbers");
   check<DTypeError>(repeats.dtype() == DType::i64 || repeats.dtype() == DType::i32,
@@ -140,7 +136,7 @@ Tensor rolled(const Tensor& x, const Shape& amounts) {
 }  // namespace
 
 Tensor roll(const Tensor& x, const Shape& shifts, const Shape& dims) {
-  check_defined("roll", x);
+  check_defined("roll", x, 0);
   if (dims.empty() && shifts.rank() == 1 && x.dim() != 1) {
     return reshape(roll(flatten(x), shifts, 0), x.shape());
   }

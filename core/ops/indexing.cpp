@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 #include "core/ops/places.h"
 
@@ -20,8 +21,7 @@ using By = Places::By;
 class Parser {
  public:
   Parser(const char* op, const Tensor& x, Indices given) : op_(op), x_(x) {
-    check<Error>(x.defined(), op,
-                 ": input 0 is an undefined tensor; expected a tensor with elements");
+    check_defined(op, x, 0);
     count_dims(given);
     for (const Index& one : given) take(one);
     while (next_ < x.dim()) keep_dim();

@@ -8,14 +8,14 @@
 #include <cstring>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 #include "core/ops/places.h"
 
 namespace adjoint {
 
 void check_writable(const char* op, const Tensor& x) {
-  check<Error>(x.defined(), op,
-               ": input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined(op, x, 0);
   for (int d = 0; d < x.dim(); ++d) {
     check<ShapeError>(x.shape()[d] <= 1 || x.strides()[d] != 0, op,
                       ": writes into an expanded tensor of shape ", x.shape(), " and strides ",

@@ -4,17 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "core/ops/defined.h"
 #include "core/ops/pointwise.h"
 
 namespace adjoint {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-void check_defined(const char* op, const Tensor& x, int input) {
-  check<Error>(x.defined(), op, ": input ", input,
-               " is an undefined tensor; expected a tensor with elements");
-}
 
 // x != 0, of any dtype.
 Tensor truth(const Tensor& x) { return x.dtype() == DType::boolean ? x : ne(x, 0); }

@@ -5,6 +5,7 @@
 #include <adjoint/core/reductions.h>
 
 #include "core/ops/along.h"
+#include "core/ops/defined.h"
 #include "core/ops/pointwise.h"
 
 namespace adjoint {
@@ -70,8 +71,7 @@ Tensor first_of(const char* op, const Tensor& x, const Tensor& source, int64_t c
 
 // The numbers of the elements that are not 0.
 Tensor not_zero(const char* op, const Tensor& x) {
-  check<Error>(x.defined(), op,
-               ": input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined(op, x, 0);
   const NoGrad guard;
   return true_places(x.dtype() == DType::boolean ? x : ne(x, 0));
 }

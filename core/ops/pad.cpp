@@ -6,6 +6,7 @@
 
 #include "core/autograd/gradient_ops.h"
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -205,7 +206,7 @@ void check_wrapped(const Tensor& x, const Pads& pads, size_t numbers, PadMode mo
 }  // namespace
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pad, PadMode mode, Scalar value) {
-  check<Error>(x.defined(), "pad: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("pad", x, 0);
   const Pads pads = read_pads(x, pad);
   if (mode == PadMode::constant) return padded(x, pads, value);
   const Pads added = pads.map([](int64_t n) { return std::max<int64_t>(n, 0); });

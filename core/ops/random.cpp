@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -38,8 +39,7 @@ kernels::RandomKey next_key(Generator& generator) {
 
 Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   check<ConfigError>(p >= 0 && p <= 1, "dropout: p is ", p, "; expected a value in [0, 1]");
-  check<Error>(x.defined(),
-               "dropout: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("dropout", x, 0);
   check_floating_dtype("dropout", x.dtype());
   if (!training || p == 0) return x;
   const kernels::RandomKey key = next_key(generator);
@@ -112,8 +112,7 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, DType dtype, Gener
 namespace {
 
 const Tensor& require_defined(const char* op, const Tensor& x) {
-  check<Error>(x.defined(), op,
-               ": input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined(op, x, 0);
   return x;
 }
 

@@ -168,11 +168,6 @@ Shape with_sizes(const Tensor& x, const Shape& sizes) {
   return shape;
 }
 
-void check_defined(const char* op, const Tensor& x, int input) {
-  check<Error>(x.defined(), op, ": input ", input,
-               " is an undefined tensor; expected a tensor with elements");
-}
-
 void check_floating_input(const char* op, const Tensor& x) {
   check<DTypeError>(is_floating_point(x.dtype()), op, ": input of dtype ", x.dtype(),
                     "; expected a floating dtype");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -66,7 +67,6 @@ Shape for_each_size(const char* op, const char* what, const Shape& given, int ra
 Shape plane_sizes(const char* op, const Tensor& x, int rank);
 // The shape of x with other sizes at its end.
 Shape with_sizes(const Tensor& x, const Shape& sizes);
-void check_defined(const char* op, const Tensor& x, int input);
 void check_floating_input(const char* op, const Tensor& x);
 
 }  // namespace adjoint

@@ -7,14 +7,14 @@
 #include <cmath>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
 namespace {
 
 void check_floating(const char* op, int input, const Tensor& x) {
-  check<Error>(x.defined(), op, ": input ", input,
-               " is an undefined tensor; expected a tensor with elements");
+  check_defined(op, x, input);
   check<DTypeError>(is_floating_point(x.dtype()), op, ": input ", input, " of dtype ", x.dtype(),
                     "; expected a floating dtype");
 }
@@ -87,8 +87,7 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
 }
 
 Tensor bernoulli(const Tensor& x, double p, Generator& generator) {
-  check<Error>(x.defined(),
-               "bernoulli: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("bernoulli", x, 0);
   check<ConfigError>(p >= 0 && p <= 1, "bernoulli: p is ", p, "; expected a value in [0, 1]");
   return to(rand(x.shape(), DType::f64, generator) < p, x.dtype());
 }

@@ -1,0 +1,15 @@
+// The check that operators make of their inputs before an Op makes it: with its words.
+#pragma once
+
+#include <adjoint/core/error.h>
+#include <adjoint/core/tensor.h>
+
+namespace adjoint {
+
+// Error unless input number `input` of the operator is a tensor.
+inline void check_defined(const char* op, const Tensor& x, int input) {
+  check<Error>(x.defined(), op, ": input ", input,
+               " is an undefined tensor; expected a tensor with elements");
+}
+
+}  // namespace adjoint
