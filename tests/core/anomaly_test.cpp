@@ -7,19 +7,17 @@
 #include <limits>
 
 #include "core/autograd/op.h"
+#include "tests/core/leaf.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
 namespace {
 
+using numeric::leaf;
 using numeric::message_of;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-Tensor leaf(std::initializer_list<double> numbers) {
-  return from_vector(std::vector<double>(numbers)).requires_grad_();
-}
 
 void expect_parts(const std::string& message, std::initializer_list<const char*> parts) {
   for (const char* part : parts) {

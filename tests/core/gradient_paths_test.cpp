@@ -6,17 +6,16 @@
 #include <adjoint/core/layout.h>
 #include <adjoint/core/reductions.h>
 
+#include "tests/core/leaf.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
 namespace {
 
+using numeric::leaf;
+
 using Kind = PathEnd::Kind;
 using Ends = std::vector<PathEnd>;
-
-Tensor leaf(std::initializer_list<double> numbers) {
-  return from_vector(std::vector<double>(numbers)).requires_grad_();
-}
 
 TEST(GradientPaths, UnusedAndUsed) {
   const Tensor a = leaf({1, 2}), b = leaf({1});

@@ -2,17 +2,15 @@
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/reductions.h>
 
+#include "tests/core/leaf.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
 namespace {
 
+using numeric::leaf;
 using numeric::message_of;
 using numeric::values;
-
-Tensor leaf(std::initializer_list<double> numbers) {
-  return from_vector(std::vector<double>(numbers)).requires_grad_();
-}
 
 TEST(BackwardInputs, OnlyTheyAreAddedTo) {
   const Tensor a = leaf({2}), b = leaf({3}), c = leaf({4});

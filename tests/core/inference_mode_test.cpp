@@ -5,17 +5,15 @@
 
 #include <thread>
 
+#include "tests/core/leaf.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
 namespace {
 
+using numeric::leaf;
 using numeric::message_of;
 using numeric::values;
-
-Tensor leaf(std::initializer_list<double> numbers) {
-  return from_vector(std::vector<double>(numbers)).requires_grad_();
-}
 
 Tensor made_inside() {
   const InferenceMode mode;
