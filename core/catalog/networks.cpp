@@ -9,6 +9,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/catalog/along.h"
 #include "core/catalog/builders.h"
 #include "core/ops/composed.h"
 
@@ -17,35 +18,6 @@ namespace {
 
 Tensor input(const Shape& shape, uint64_t seed) { return both_signs(shape, 0.2, 1.8, seed); }
 
-// f(row) in place of each row along dim.
-template <class F>
-TensorFunction along(int64_t dim, F f) {
-  return [dim, f](const Tensors& in) -> Tensors {
-    Array x(in[0]);
-    if (x.shape.rank() == 0) {
-      f(x.data);
-      return {x.tensor()};
-    }
-    const int d = static_cast<int>(dim < 0 ? dim + x.shape.rank() : dim);
-    Shape starts = x.shape;
-    const int64_t n = x.shape[d];
-    starts[d] = n > 0 ? 1 : 0;
-    for_each_index(starts, [&](Shape index) {
-      std::vector<double> row;
-      for (int64_t i = 0; i < n; ++i) {
-        index[d] = i;
-        row.push_back(x.at(index));
-      }
-      f(row);
-      for (int64_t i = 0; i < n; ++i) {
-        index[d] = i;
-        x.at(index) = row[static_cast<size_t>(i)];
-      }
-    });
-    return {x.tensor()};
-  };
-}
-
 Row softmax_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t),
                 Tensor (*definition)(const Tensor&, int64_t),
                 void (*reference)(std::vector<double>&)) {
@@ -53,7 +25,7 @@ Row softmax_row(const std::string& name, Tensor (*f)(const Tensor&, int64_t),
     Sample one{what + ", " + std::to_string(dim),
                {x},
                unary([=](const Tensor& v) { return f(v, dim); }),
-               along(dim, reference),
+               along(dim, [=](std::vector<double>& line, uint64_t) { reference(line); }),
                unary([=](const Tensor& v) { return definition(v, dim); })};
     one.torch = name + "(x[0], " + std::to_string(dim) + ")";
     return one;
