@@ -82,3 +82,8 @@ add_test(NAME consumer_configures
                  -B ${CMAKE_CURRENT_BINARY_DIR}/consumer -G ${CMAKE_GENERATOR}
                  -DADJOINT_SOURCE=${PROJECT_SOURCE_DIR}
                  -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER})
+if(ADJOINT_INSTALL AND NOT ADJOINT_SANITIZE)
+  add_test(NAME consumer_of_what_is_installed
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/consumer/installed_test ${CMAKE_COMMAND}
+                   ${CMAKE_BINARY_DIR} ${CMAKE_CXX_COMPILER})
+endif()
