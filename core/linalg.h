@@ -19,7 +19,8 @@ class LinAlgError : public Error {
   using Error::Error;
 };
 
-// --- products of matrices and vectors; floating dtypes ---
+// --- products of matrices and vectors ---
+// Of floating dtypes, or of whole numbers, which wrap around; not of bool. DTypeError otherwise.
 
 // As torch.matmul: (k)(k), (m,k)(k), (k)(k,n), (m,k)(k,n), and batches that broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -30,7 +31,7 @@ Tensor dot(const Tensor& a, const Tensor& b);  // (k)(k)
 // Sums over the last dimension of both: (..., k)(..., k); a 0-dimensional tensor multiplies.
 Tensor inner(const Tensor& a, const Tensor& b);
 // beta input + alpha (product), input broadcast to the product's shape; with beta = 0 it does not
-// count, not even a NaN in it.
+// count, not even a NaN in it. Of whole numbers with whole factors: ConfigError.
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1,
              double alpha = 1);
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1,

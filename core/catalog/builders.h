@@ -105,6 +105,9 @@ TensorFunction binary(F f) {
   return [f](const Tensors& in) -> Tensors { return {f(in[0], in[1])}; };
 }
 
+// The same call of whole numbers, ten times as large: exact in i64, without a derivative.
+Sample whole(Sample sample);
+
 // A call that must throw, on tensors that are made when it is called.
 template <class F>
 ErrorCase error(std::string name, F call, std::vector<std::string> says) {

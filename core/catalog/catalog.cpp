@@ -118,6 +118,20 @@ std::function<void()> backward_from(const Sample& sample, std::function<Shape(Sh
 
 }  // namespace
 
+Sample whole(Sample sample) {
+  sample.name += ", whole numbers";
+  for (Tensor& x : sample.inputs) x = (x * 10).to(DType::i64);
+  sample.reference = [reference = std::move(sample.reference)](const Tensors& in) {
+    Tensors real, y;
+    for (const Tensor& x : in) real.push_back(x.to(DType::f64));
+    for (const Tensor& each : reference(real)) y.push_back(each.to(DType::i64));
+    return y;
+  };
+  sample.composed = {};
+  sample.differentiable = false;
+  return sample;
+}
+
 ErrorCase wrong_gradient(const std::string& name, const Sample& sample) {
   return {"a gradient of another shape",
           backward_from(sample,

@@ -3,6 +3,7 @@
 #include <adjoint/core/linalg.h>
 
 #include <map>
+#include <sstream>
 
 #include "core/catalog/builders.h"
 
@@ -84,6 +85,8 @@ Row product_row(const char* name, Tensor (*f)(const Tensor&, const Tensor&),
         sample(to_string(a.shape()) + to_string(b.shape()) + (a.is_contiguous() ? "" : " strided"),
                {a, b}, binary(f), equation));
   }
+  row.samples.push_back(whole(row.samples[0]));
+  row.samples.push_back(whole(row.samples[1]));
   row.large = [=] {
     return sample("large", {input(large_a, 31), input(large_b, 32)}, binary(f), equation);
   };
@@ -108,11 +111,16 @@ Row mm_row() {
                         return mm(ones({2, 3}), ones({4, 5}));
                       },
                       {"mm: ", "(2, 3)", "(4, 5)", "3 columns", "4 rows"}),
-                error("integers",
+                error("numbers of two kinds",
                       [] {
                         return mm(ones({2, 3}), ones({3, 5}, DType::i64));
                       },
-                      {"mm: ", "i64"})};
+                      {"mm: operands of dtypes f32 and i64", "whole"}),
+                error("bools",
+                      [] {
+                        return mm(ones({2, 3}, DType::boolean), ones({3, 5}, DType::boolean));
+                      },
+                      {"mm: ", "bool"})};
   return row;
 }
 
@@ -132,7 +140,7 @@ Row mv_row() {
                         return mv(ones({2, 3}), ones({4}));
                       },
                       {"mv: ", "(2, 3)", "(4,)"}),
-                error("integers",
+                error("numbers of two kinds",
                       [] {
                         return mv(ones({2, 3}, DType::i64), ones({3}));
                       },
@@ -154,7 +162,10 @@ Row dot_row() {
             {"dot: ", "(2, 3)", "vectors"}),
       error("sizes that differ", [] { return dot(ones({2}), ones({3})); },
             {"dot: ", "(2,)", "(3,)"}),
-      error("integers", [] { return dot(ones({2}, DType::i32), ones({2})); }, {"dot: ", "i32"})};
+      error("numbers of two kinds", [] { return dot(ones({2}, DType::i32), ones({2})); },
+            {"dot: ", "i32"}),
+      error("bools", [] { return dot(ones({2}, DType::boolean), ones({2}, DType::boolean)); },
+            {"dot: ", "bool"})};
   return row;
 }
 
@@ -288,8 +299,13 @@ Sample adding(const std::string& name, const std::string& torch, Adds f,
                        return beta * x.broadcast(index) + alpha * product.at(index);
                      }).tensor()};
            }};
-  s.torch = "torch." + torch + "(x[0], x[1], x[2], beta=" + std::to_string(beta) +
-            ", alpha=" + std::to_string(alpha) + ")";
+  const auto factor = [](double value) {  // whole numbers are multiplied by whole ones
+    std::ostringstream text;
+    text << value;
+    return text.str();
+  };
+  s.torch = "torch." + torch + "(x[0], x[1], x[2], beta=" + factor(beta) +
+            ", alpha=" + factor(alpha) + ")";
   return s;
 }
 
@@ -302,6 +318,9 @@ Row adding_row(const char* name, Adds f, const std::string& equation,
         "sample " + std::to_string(i) + ", input of shape " + to_string(inputs[i][0].shape()), name,
         f, equation, inputs[i], factors[i][0], factors[i][1]));
   }
+  const auto& x = inputs[0];  // the first sample's
+  row.samples.push_back(whole(adding("whole factors", name, f, equation, x, 3, -2)));
+  row.samples.push_back(whole(row.samples[0]));
   row.large = [=] {
     return adding("large", name, f, equation,
                   {input(large[0], 31), input(large[1], 32), input(large[2], 33)}, 0.5, 2);
@@ -333,11 +352,22 @@ Row addmm_row() {
                         return addmm(ones({1, 2, 2}), ones({2, 3}), ones({3, 2}));
                       },
                       {"addmm: input of shape (1, 2, 2)"}),
-                error("integers",
+                error("numbers of two kinds",
                       [] {
                         return addmm(ones({2}), ones({2, 3}), ones({3, 2}, DType::i64));
                       },
-                      {"addmm: ", "i64"})};
+                      {"addmm: ", "i64"}),
+                error("a fraction of whole numbers",
+                      [] {
+                        return addmm(ones({2}, DType::i64), ones({2, 3}, DType::i64),
+                                     ones({3, 2}, DType::i64), 0.5);
+                      },
+                      {"addmm: a factor of 0.5", "i64", "whole number"}),
+                error("an input of another kind",
+                      [] {
+                        return addmm(ones({2}), ones({2, 3}, DType::i32), ones({3, 2}, DType::i32));
+                      },
+                      {"addmm: operands of dtypes f32 and i32"})};
   return row;
 }
 
@@ -416,6 +446,7 @@ Row tensordot_row() {
               "torch.tensordot(x[0], x[1], 1)"),
        sample("(2, 1)(3, 2), a size of 1", {input({2, 1}, 11), input({3, 2}, 12)},
               by_lists({1}, {0}), "ij,jk->ik", "torch.tensordot(x[0], x[1], ([1], [0]))")}};
+  for (const size_t i : {1, 3}) row.samples.push_back(whole(row.samples[i]));
   row.large = [=] {
     return sample("large", {input({7, 31, 11}, 31), input({11, 31, 67}, 32)},
                   by_lists({1, 2}, {1, 0}), "ajk,kjb->ab");
@@ -487,6 +518,7 @@ Row einsum_row() {
   };
   row.samples.back().name = "ij,ij->i of sizes of 1";
   row.samples[12].name = "ij,jk->ik, sums of nothing";
+  for (const size_t i : {0, 1, 2, 8, 9, 10, 11}) row.samples.push_back(whole(row.samples[i]));
   row.large = [] {
     return einsum_sample("bhqd,bhkd->bhqk", {input({2, 3, 67, 33}, 31), input({2, 3, 61, 33}, 32)});
   };
@@ -528,11 +560,12 @@ Row einsum_row() {
                         return einsum("...i...", {ones({2, 3})});
                       },
                       {"einsum: two ellipses"}),
-                error("integers",
+                error("bools",
                       [] {
-                        return einsum("ij->i", {ones({2, 3}, DType::i64)});
+                        return einsum("ij,kj->ik",
+                                      {ones({2, 3}, DType::boolean), ones({2, 3}, DType::boolean)});
                       },
-                      {"einsum: ", "i64"})};
+                      {"einsum: ", "bool"})};
   return row;
 }
 
@@ -560,6 +593,8 @@ Row matrix_power_row() {
     return {from_vector(std::vector<double>{1, 0, 0, 1}, {2, 2})};
   };
   row.samples.push_back(zero);
+  row.samples.push_back(whole(row.samples[1]));
+  row.samples.push_back(whole(zero));
   row.scale = 16;
   row.errors = {
       error("no square",
@@ -568,11 +603,11 @@ Row matrix_power_row() {
             },
             {"matrix_power: ", "(2, 3)", "square"}),
       error("a vector", [] { return matrix_power(ones({3}), 2); }, {"matrix_power: ", "(3,)"}),
-      error("integers",
+      error("an inverse of whole numbers",
             [] {
-              return matrix_power(ones({2, 2}, DType::i64), 2);
+              return matrix_power(ones({2, 2}, DType::i64), -2);
             },
-            {"matrix_power: ", "i64"})};
+            {"matrix_power: n is -2", "i64"})};
   return row;
 }
 

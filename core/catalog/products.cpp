@@ -59,6 +59,7 @@ Row matmul_row() {
            product("(2, 3, 4)(4, 2)", input({2, 3, 4}, 13), input({4, 2}, 14)),
            product("(0, 3)(3, 2)", input({0, 3}, 15), input({3, 2}, 16)),
            product("(2, 0)(0, 3), sums of nothing", input({2, 0}, 17), input({0, 3}, 18))}};
+  for (const size_t i : {1, 2, 8}) row.samples.push_back(whole(row.samples[i]));
   row.errors = {error("widths that differ",
                       [] {
                         return matmul(ones({2, 3}), ones({4, 2}));
@@ -69,7 +70,12 @@ Row matmul_row() {
                       [] {
                         return matmul(ones({2, 1, 1}), ones({3, 1, 1}));
                       },
-                      {"matmul: ", "(2,", "(3,"})};
+                      {"matmul: ", "(2,", "(3,"}),
+                error("bools",
+                      [] {
+                        return matmul(ones({2, 2}, DType::boolean), ones({2}, DType::boolean));
+                      },
+                      {"matmul: operands of dtype bool", "numbers"})};
   row.torch = "torch.matmul(x[0], x[1])";
   row.large = [=] {
     return product("(131, 257)(257, 129)", input({131, 257}, 19), input({257, 129}, 20));
@@ -84,6 +90,7 @@ Row bmm_row() {
            product("(2, 3, 2) strided (2, 2, 3) strided", strided(input({2, 3, 2}, 3)),
                    strided(input({2, 2, 3}, 4)), &bmm),
            product("(0, 3, 4)(0, 4, 2)", input({0, 3, 4}, 5), input({0, 4, 2}, 6), &bmm)}};
+  row.samples.push_back(whole(row.samples[1]));
   row.errors = {error("batches that differ",
                       [] {
                         return bmm(ones({2, 3, 4}), ones({3, 4, 2}));
@@ -145,6 +152,7 @@ Row linear_row() {
        linear_sample("(4) by (3, 4) + (3)", {input({4}, 9), input({3, 4}, 10), input({3}, 11)}),
        linear_sample("(2, 0) by (3, 0) + (3), sums of nothing",
                      {input({2, 0}, 12), input({3, 0}, 13), input({3}, 14)})}};
+  row.samples.push_back(whole(row.samples[0]));
   row.errors = {error("widths that differ",
                       [] {
                         return linear(ones({2, 3}), ones({5, 4}));
@@ -250,7 +258,13 @@ Row linear_activation_row() {
             [] {
               return linear_activation(ones({2, 4}), ones({4}), {}, Activation::gelu);
             },
-            {"linear_activation: ", "(4,)"})};
+            {"linear_activation: ", "(4,)"}),
+      error("whole numbers",
+            [] {
+              return linear_activation(ones({2, 4}, DType::i64), ones({3, 4}, DType::i64), {},
+                                       Activation::relu);
+            },
+            {"linear_activation: operands of dtype i64", "floating"})};
   row.large = [=] { return with_bias({131, 257}, 129, 24, gelu_tanh); };
   row.scale = 4;
   return row;

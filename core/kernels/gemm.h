@@ -73,6 +73,10 @@ struct ActivationBackward {
 struct GemmTable {
   void (*f32)(const Exec& exec, const Gemm<float>& gemm);
   void (*f64)(const Exec& exec, const Gemm<double>& gemm);
+  // Of whole numbers, which wrap around. REQUIRES: alpha is 1; of the epilogue at most a bias.
+  void (*i64)(const Exec& exec, const Gemm<int64_t>& gemm);
+  void (*i32)(const Exec& exec, const Gemm<int32_t>& gemm);
+  void (*u8)(const Exec& exec, const Gemm<uint8_t>& gemm);
   // Products of f32 by other means, where the instruction set has faster ones: with errors at or
   // below those of f32's own (Precision::high), and with operands rounded to bf16 (medium).
   void (*f32_high)(const Exec& exec, const Gemm<float>& gemm);

@@ -13,6 +13,7 @@
 #include "core/kernels/gemm_mixed.h"
 #include "core/kernels/gemm_private.h"
 #include "core/kernels/gemm_shared.h"
+#include "core/kernels/gemm_whole.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -68,6 +69,9 @@ extern const GemmTable ADJOINT_TABLE;
 const GemmTable ADJOINT_TABLE = {
     .f32 = product<float>,
     .f64 = product<double>,
+    .i64 = whole_product<int64_t>,
+    .i32 = whole_product<int32_t>,
+    .u8 = whole_product<uint8_t>,
     .f32_high = product<float>,
     .f32_medium = product<float>,
     .mixed = mixed_product<product<float>>,

@@ -17,6 +17,9 @@ using OnTiles = TileTable<NativeTiles, &avx512::gemm_table>;
 extern const GemmTable ADJOINT_TABLE;
 const GemmTable ADJOINT_TABLE = {.f32 = nullptr,
                                  .f64 = nullptr,
+                                 .i64 = nullptr,
+                                 .i32 = nullptr,
+                                 .u8 = nullptr,
                                  .f32_high = OnTiles::f32_high,
                                  .f32_medium = OnTiles::f32_medium,
                                  .mixed = OnTiles::mixed,

@@ -181,6 +181,9 @@ void multiply(const kernels::Gemm<float>& g) {
 }
 
 void multiply(const kernels::Gemm<double>& g) { kernel_table().gemm.f64(KernelScope(), g); }
+void multiply(const kernels::Gemm<int64_t>& g) { kernel_table().gemm.i64(KernelScope(), g); }
+void multiply(const kernels::Gemm<int32_t>& g) { kernel_table().gemm.i32(KernelScope(), g); }
+void multiply(const kernels::Gemm<uint8_t>& g) { kernel_table().gemm.u8(KernelScope(), g); }
 
 void multiply(const MixedProduct& p) {
   kernels::MixedGemm g{};
@@ -230,7 +233,8 @@ void run(Product g, Batch batch) {
     }
     return;
   }
-  if constexpr (!std::is_same_v<Product, MixedProduct>) {
+  if constexpr (std::is_same_v<Product, kernels::Gemm<float>> ||
+                std::is_same_v<Product, kernels::Gemm<double>>) {
     if (streams(g, batch)) {
       stream(g);
       return;
@@ -345,8 +349,14 @@ void contract(const Tensor& c, const Tensor& a, const Tensor& b, const Epilogue&
     contract_mixed(c, a, b, epilogue);
   } else if (c.dtype() == DType::f32) {
     contract_as<float>(c, a, b, epilogue);
-  } else {
+  } else if (c.dtype() == DType::f64) {
     contract_as<double>(c, a, b, epilogue);
+  } else if (c.dtype() == DType::i64) {
+    contract_as<int64_t>(c, a, b, epilogue);
+  } else if (c.dtype() == DType::i32) {
+    contract_as<int32_t>(c, a, b, epilogue);
+  } else {
+    contract_as<uint8_t>(c, a, b, epilogue);
   }
 }
 

@@ -22,7 +22,8 @@ struct Epilogue {
 // had repeated, as one longer sum over k where strides allow. Operands may have any strides.
 // Operands and c of f32 and bf16 may be mixed: where one of the three is of bf16, all operands are
 // rounded to it, sums are of f32 and c is rounded once. What is of f16 is computed in f32.
-// REQUIRES: otherwise one dtype of f32 and f64; sizes that fit; c's columns are contiguous and its
+// REQUIRES: otherwise one dtype, not bool, and for whole numbers, which wrap around, nothing in the
+// epilogue but a bias and `accumulate`; sizes that fit; c's columns are contiguous and its
 // elements distinct; nothing is summed over the batch with a bias or an activation; a residual is
 // apart from c, c and it are contiguous matrices of f32 or f64, and there is nothing else in the
 // epilogue but a bias.

@@ -215,6 +215,9 @@ Tensor sum_of_products(const Tensor& a, const Tensor& b, const Shape& dims) {
 
 Tensor contract_labels(const Op& op, std::vector<Labelled> operands, const Labels& output) {
   const Sizes sizes = sizes_of(op, operands);
+  DType dtype = operands[0].x.dtype();
+  for (const Labelled& one : operands) dtype = promote(dtype, one.x.dtype());
+  const bool wraps = is_integer(dtype) && operands.size() > 1;  // where sums alone are of i64
   for (Labelled& one : operands) one = simplified(op, std::move(one), sizes);
   const uint64_t wanted = set_of(output);
   while (operands.size() > 1) {
@@ -231,7 +234,8 @@ Tensor contract_labels(const Op& op, std::vector<Labelled> operands, const Label
     operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(plan.second));
     operands[plan.first] = std::move(product);
   }
-  return permuted(summed(std::move(operands[0]), wanted), output);
+  const Tensor y = permuted(summed(std::move(operands[0]), wanted), output);
+  return wraps ? to(y, dtype) : y;
 }
 
 }  // namespace linalg
@@ -339,8 +343,7 @@ Tensor einsum(const std::string& equation, std::span<const Tensor> operands) {
   std::vector<int> hidden;  // dimensions behind each ellipsis
   for (size_t i = 0; i < terms.size(); ++i) {
     const Tensor& x = operands[i];
-    op.check<DTypeError>(is_floating_point(x.dtype()), "operand ", i, " of dtype ", x.dtype(),
-                         "; expected a floating dtype; cast with to()");
+    linalg::check_numbers(op, x.dtype());
     const bool dots = std::find(terms[i].begin(), terms[i].end(), kEllipsis) != terms[i].end();
     const int named = static_cast<int>(terms[i].size()) - (dots ? 1 : 0);
     op.check(dots ? named <= x.dim() : named == x.dim(), "the term of operand ", i, " of '",

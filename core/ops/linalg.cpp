@@ -19,6 +19,11 @@ Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
   return batch;
 }
 
+void check_numbers(const Op& op, DType dtype) {
+  op.check<DTypeError>(dtype != DType::boolean, "operands of dtype ", dtype,
+                       "; expected numbers; cast with to()");
+}
+
 void check_matrix(const Op& op, const Tensor& x) {
   op.check(x.dim() >= 2, "a tensor of shape ", x.shape(), "; expected two dimensions or more");
 }

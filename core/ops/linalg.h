@@ -22,6 +22,9 @@ int64_t columns(const Tensor& x);
 Shape batch_shape(const Tensor& x);
 Shape with_matrix(Shape batch, int64_t rows, int64_t columns);
 
+// Throws for bool: products are of numbers, of which whole ones wrap around.
+void check_numbers(const Op& op, DType dtype);
+
 // Throw unless x has two dimensions or more; and is square; and is of f32 or f64.
 void check_matrix(const Op& op, const Tensor& x);
 void check_square(const Op& op, const Tensor& x);

@@ -81,11 +81,12 @@ Tensor matrix_norm(const Tensor& a, double ord, const Shape& dim, bool keepdim) 
 Tensor matrix_power(const Tensor& x, int64_t n) {
   const Op op("matrix_power", {x}, {{"n", n}});
   check_square(op, x);
-  op.check<DTypeError>(is_floating_point(x.dtype()), "a tensor of dtype ", x.dtype(),
-                       "; expected a floating dtype; cast with to()");
+  check_numbers(op, x.dtype());
+  op.check<DTypeError>(n >= 0 || is_floating_point(x.dtype()), "n is ", n, " for dtype ", x.dtype(),
+                       "; expected a floating dtype, for an inverse; cast with to()");
   if (is_half(x.dtype())) return to(matrix_power(to(x, DType::f32), n), x.dtype());  // rounded once
   // The identity for n = 0 too has a history, and the gradient 0.
-  if (n == 0) return expand(eye(rows(x), x.dtype()), x.shape()) + x * 0.0;
+  if (n == 0) return expand(eye(rows(x), x.dtype()), x.shape()) + x * 0;
   Tensor square = n < 0 ? inverse(x) : x, power;
   for (uint64_t rest = n < 0 ? -static_cast<uint64_t>(n) : static_cast<uint64_t>(n);;) {
     if (rest % 2 == 1) power = power.defined() ? matmul(power, square) : square;

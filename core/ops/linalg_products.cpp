@@ -2,6 +2,8 @@
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
+#include <cmath>
+
 #include "core/ops/einsum.h"
 #include "core/ops/linalg.h"
 
@@ -10,6 +12,14 @@ namespace {
 
 using namespace linalg;
 
+// Throws unless both are of floating dtypes or both of whole numbers.
+void check_alike(const Op& op, const Tensor& a, const Tensor& b) {
+  for (const Tensor* x : {&a, &b}) check_numbers(op, x->dtype());
+  op.check<DTypeError>(is_floating_point(a.dtype()) == is_floating_point(b.dtype()),
+                       "operands of dtypes ", a.dtype(), " and ", b.dtype(),
+                       "; expected floating ones or whole numbers; cast with to()");
+}
+
 void check_product(const Op& op, const Tensor& a, const Tensor& b, int a_rank, int b_rank,
                    const char* expected) {
   op.check(a.dim() == a_rank && b.dim() == b_rank, "shapes ", a.shape(), " and ", b.shape(),
@@ -17,16 +27,12 @@ void check_product(const Op& op, const Tensor& a, const Tensor& b, int a_rank, i
   const int64_t k = a.shape().back(), other = b.shape()[b_rank == 1 ? 0 : b_rank - 2];
   op.check(k == other, "shapes ", a.shape(), " and ", b.shape(), " do not fit: ", k,
            " columns against ", other, " rows; expected ", expected);
-  for (const Tensor* x : {&a, &b}) {
-    op.check<DTypeError>(is_floating_point(x->dtype()), "an operand of dtype ", x->dtype(),
-                         "; expected a floating dtype; cast with to()");
-  }
+  check_alike(op, a, b);
 }
 
-// Throws unless input broadcasts to the shape of the product.
-void check_summand(const Op& op, const Tensor& input, const Shape& shape) {
-  op.check<DTypeError>(is_floating_point(input.dtype()), "input of dtype ", input.dtype(),
-                       "; expected a floating dtype; cast with to()");
+// Throws unless input broadcasts to the shape of the product of a and b, and is of their kind.
+void check_summand(const Op& op, const Tensor& input, const Tensor& a, const Shape& shape) {
+  check_alike(op, input, a);
   bool fits = input.dim() <= shape.rank();
   for (int i = 1; fits && i <= input.dim(); ++i) {
     const int64_t size = input.shape()[input.dim() - i];
@@ -39,17 +45,24 @@ void check_summand(const Op& op, const Tensor& input, const Shape& shape) {
 // A b: one row times the transposed of a matrix, which is read at the speed of memory.
 Tensor matrix_vector(const Tensor& a, const Tensor& b) { return linear(b, a); }
 
-// beta input + alpha product(a, b); of 16 bits made in f32 and rounded once.
+// beta input + alpha product(a, b); of 16 bits made in f32 and rounded once, of whole numbers in
+// i64 with whole factors.
 Tensor scaled_sum(const Op& op, const Tensor& input, const Tensor& a, const Tensor& b, double beta,
                   double alpha, Tensor (*product)(const Tensor&, const Tensor&)) {
   const DType dtype =
       op.computes_in(promote(input.dtype(), promote(a.dtype(), b.dtype())), Casts::product);
   const DType wide = computed_in(dtype);
+  const auto factor = [&](double value) -> Scalar {
+    if (is_floating_point(dtype)) return value;
+    op.check<ConfigError>(value == std::trunc(value) && std::abs(value) < 0x1p63, "a factor of ",
+                          value, " for operands of dtype ", dtype, "; expected a whole number");
+    return static_cast<int64_t>(value);
+  };
   Tensor y = to(product(to(a, wide), to(b, wide)), wide);
-  if (alpha != 1) y = mul(std::move(y), alpha);
+  if (alpha != 1) y = mul(std::move(y), factor(alpha));
   if (beta != 0) {
     const Tensor summand = to(input, wide);
-    y = add(beta == 1 ? summand : summand * beta, std::move(y));
+    y = add(beta == 1 ? summand : summand * factor(beta), std::move(y));
   }
   return to(y, dtype);
 }
@@ -88,7 +101,7 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   const Op op("addmm", {input, a, b}, {{"beta", beta}, {"alpha", alpha}});
   check_product(op, a, b, 2, 2, "(m, k) and (k, n)");
   const int64_t n = columns(b);
-  check_summand(op, input, {rows(a), n});
+  check_summand(op, input, a, {rows(a), n});
   // A bias is added in the product's epilogue.
   if (beta == 1 && alpha == 1 && input.shape() == Shape{n}) return linear(a, mt(b), input);
   return scaled_sum(op, input, a, b, beta, alpha, &matmul);
@@ -97,7 +110,7 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
   const Op op("addmv", {input, a, b}, {{"beta", beta}, {"alpha", alpha}});
   check_product(op, a, b, 2, 1, "(m, k) and (k,)");
-  check_summand(op, input, {rows(a)});
+  check_summand(op, input, a, {rows(a)});
   if (beta == 1 && alpha == 1 && input.shape() == Shape{rows(a)}) return linear(b, a, input);
   return scaled_sum(op, input, a, b, beta, alpha, &matrix_vector);
 }
@@ -107,7 +120,7 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
   check_product(op, a, b, 3, 3, "(b, m, k) and (b, k, n)");
   op.check(a.shape()[0] == b.shape()[0], "shapes ", a.shape(), " and ", b.shape(),
            "; expected batches of one size");
-  check_summand(op, input, {a.shape()[0], rows(a), columns(b)});
+  check_summand(op, input, a, {a.shape()[0], rows(a), columns(b)});
   return scaled_sum(op, input, a, b, beta, alpha, &bmm);
 }
 

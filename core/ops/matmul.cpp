@@ -13,15 +13,11 @@
 #include "core/autograd/op.h"
 #include "core/ops/composed.h"
 #include "core/ops/contract.h"
+#include "core/ops/linalg.h"
 #include "core/ops/packed_linear.h"
 
 namespace adjoint {
 namespace {
-
-void check_dtype(const Op& op, DType dtype) {
-  op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
-                       "; expected a floating dtype; cast with to()");
-}
 
 // Whether a product of this dtype reads x as it is: those of bf16 round f32 where they pack it.
 bool reads(DType dtype, const Tensor& x) {
@@ -105,7 +101,7 @@ DType check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Te
            "; expected (", weight.shape()[0], ",)");
   DType dtype = promote(x.dtype(), weight.dtype());
   if (bias.defined()) dtype = promote(dtype, bias.dtype());
-  check_dtype(op, dtype);
+  linalg::check_numbers(op, dtype);
   return op.computes_in(dtype, Casts::product);
 }
 
@@ -234,7 +230,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   op.check(a.dim() >= 1 && b.dim() >= 1, "shapes ", a.shape(), " and ", b.shape(),
            "; expected one dimension or more");
   const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
-  check_dtype(op, dtype);
+  linalg::check_numbers(op, dtype);
   if (!reads(dtype, a) || !reads(dtype, b)) return matmul(readable(dtype, a), readable(dtype, b));
   // A vector is a row on the left and a column on the right.
   if (a.dim() == 1 && b.dim() == 1) {
@@ -252,7 +248,7 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   op.check(a.dim() == 3 && b.dim() == 3 && a.shape()[0] == b.shape()[0], "shapes ", a.shape(),
            " and ", b.shape(), "; expected (b, m, k) and (b, k, n)");
   const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
-  check_dtype(op, dtype);
+  linalg::check_numbers(op, dtype);
   if (!reads(dtype, a) || !reads(dtype, b)) return bmm(readable(dtype, a), readable(dtype, b));
   return product(op, a, b, dtype);
 }
@@ -317,6 +313,8 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
   const Op op("linear_activation", {x, weight, optional_input(bias)},
               {{"activation", name(activation)}});
   const DType dtype = check_linear(op, x, weight, bias);
+  op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
+                       "; expected a floating dtype; cast with to()");
   if (!all_read(dtype, x, weight, bias)) {
     return linear_activation(readable(dtype, x), readable(dtype, weight), readable(dtype, bias),
                              activation);

@@ -9,7 +9,7 @@
 #include <adjoint/core/reductions.h>
 
 #include "core/kernels/kernels.h"
-#include "core/ops/loops.h"
+#include "core/ops/contract.h"
 #include "tests/core/numeric.h"
 
 namespace adjoint {
@@ -66,6 +66,79 @@ TEST(DTypes, WholeNumbersWrapAround) {
   EXPECT_EQ(amax(bytes, {0}).dtype(), DType::u8);
   EXPECT_EQ(amin(ints, {0}).item(), -2147483648.0);
   EXPECT_EQ(argmax(bytes, 0).item(), 0);
+}
+
+// Numbers of all sizes, so that nearly every product overflows.
+template <class T>
+Tensor any_numbers(const Shape& shape, uint64_t seed) {
+  std::vector<T> numbers(static_cast<size_t>(shape.numel()));
+  for (T& one : numbers) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    one = static_cast<T>(seed >> 13 ^ seed >> 29);
+  }
+  return from_vector(numbers, shape);
+}
+
+// The bits of base + a b, matrices, modulo 2^64 and then those of T.
+template <class T>
+std::vector<T> product_modulo(const Tensor& a, const Tensor& b, const Tensor& base) {
+  const int64_t m = a.size(0), k = a.size(1), n = b.size(1);
+  const auto x = a.contiguous().to_vector<T>(), y = b.contiguous().to_vector<T>();
+  const auto start = expand(base, {m, n}).contiguous().template to_vector<T>();
+  std::vector<T> z;
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      auto sum = static_cast<uint64_t>(start[static_cast<size_t>(i * n + j)]);
+      for (int64_t c = 0; c < k; ++c) {
+        sum += static_cast<uint64_t>(x[static_cast<size_t>(i * k + c)]) *
+               static_cast<uint64_t>(y[static_cast<size_t>(c * n + j)]);
+      }
+      z.push_back(static_cast<T>(sum));
+    }
+  }
+  return z;
+}
+
+template <class T>
+void check_products() {
+  const DType dtype = dtype_of<T>;
+  SCOPED_TRACE(name(dtype));
+  for (const auto& [m, k, n] :
+       {std::array<int64_t, 3>{3, 5, 4}, {70, 100, 130}, {1, 40, 3}, {129, 1, 1}, {2, 0, 65}}) {
+    SCOPED_TRACE(to_string(Shape{m, k, n}));
+    const Tensor a = any_numbers<T>({m, k}, 1), b = any_numbers<T>({k, n}, 2),
+                 turned = transpose(any_numbers<T>({n, k}, 3), 0, 1), bias = any_numbers<T>({n}, 4),
+                 nothing = zeros({}, dtype);
+    const Tensor y = matmul(a, b);
+    ASSERT_EQ(y.dtype(), dtype);
+    EXPECT_EQ(y.to_vector<T>(), product_modulo<T>(a, b, nothing));
+    EXPECT_EQ(mm(a, turned).to_vector<T>(), product_modulo<T>(a, turned, nothing));
+    EXPECT_EQ(linear(a, transpose(b, 0, 1), bias).to_vector<T>(), product_modulo<T>(a, b, bias));
+    EXPECT_EQ(addmm(bias, a, b, 3, -1).to_vector<T>(), product_modulo<T>(a, neg(b), bias * 3));
+    EXPECT_EQ(einsum("ij,jk->ik", {a, b}).to_vector<T>(), y.to_vector<T>());
+    const Tensor sum = y.clone();
+    contract(sum, a, turned, {.accumulate = true});
+    EXPECT_EQ(sum.to_vector<T>(), product_modulo<T>(a, turned, y));
+    // A batch that repeats one operand is the products of its items.
+    const Tensor many = any_numbers<T>({2, 1, k, n}, 5),
+                 batch = matmul(stack({a, a + 1, a * 3}, 0), many);
+    ASSERT_EQ(batch.shape(), (Shape{2, 3, m, n}));
+    EXPECT_EQ(select(select(batch, 0, 1), 0, 2).contiguous().to_vector<T>(),
+              product_modulo<T>(a * 3, reshape(select(many, 0, 1), {k, n}), nothing));
+  }
+  const Tensor v = any_numbers<T>({77}, 6), row = reshape(v, {1, 77});
+  const std::vector<T> squares = product_modulo<T>(row, transpose(row, 0, 1), zeros({}, dtype));
+  EXPECT_EQ(dot(v, v).to_vector<T>(), squares);
+  EXPECT_EQ(inner(row, row).to_vector<T>(), squares);
+  EXPECT_EQ(tensordot(row, row, {1}, {1}).to_vector<T>(), squares);
+  EXPECT_EQ(einsum("i,j->", {v, ones({1}, dtype)}).dtype(), dtype);
+  EXPECT_EQ(matmul(row, ones({77}, DType::i64)).dtype(), DType::i64);
+}
+
+TEST(DTypes, ProductsOfWholeNumbersWrapAround) {
+  check_products<int64_t>();
+  check_products<int32_t>();
+  check_products<uint8_t>();
 }
 
 TEST(DTypes, TensorsAreMadeReadAndPrinted) {
