@@ -90,6 +90,15 @@ struct Dims {
     count *= loop.size[d];
     ++rank;
   }
+  // From one value to the next in the dimension in which they are closest; those that repeat do
+  // not count.
+  int64_t shortest_step() const {
+    int64_t least = INT64_MAX;
+    for (int d = 0; d < rank; ++d) {
+      if (stride[2][d] != 0) least = min_of(least, __builtin_llabs(stride[2][d]));
+    }
+    return least;
+  }
 };
 
 // Calls f(at, n) for the positions [first, last) of the dimensions in row-major order, in runs of n
@@ -122,6 +131,9 @@ constexpr int64_t kColumns = 64;
 // indices.
 constexpr int64_t kRow = 16;
 constexpr int64_t kMostParts = 8;
+// Which row of the table to ask for while one is written, and how much of it: the rest is found by
+// the hardware.
+constexpr int64_t kAhead = 4, kAheadLines = 4;
 
 // Note [Order of scatters]
 // The free dimensions of a loop are those in which the table moves by itself; in the others indices
@@ -137,9 +149,12 @@ class InOrder {
       : along_(along),
         table_(static_cast<Table*>(loop.data[0])),
         indices_(static_cast<const int64_t*>(loop.data[1])),
-        values_(static_cast<const Value*>(loop.data[2])),
-        indices_inside_(loop.stride[0][0] == 0) {
+        values_(static_cast<const Value*>(loop.data[2])) {
     for (int d = 0; d < loop.rank; ++d) (loop.stride[0][d] != 0 ? free_ : moved_).add(loop, d);
+    // Along the values' memory; the loop is in the order of the table's, which indices skip.
+    const int64_t free = free_.shortest_step(), moved = moved_.shortest_step();
+    indices_inside_ =
+        free == moved ? free_.rank == 0 || free_.stride[0][0] > along.step : moved < free;
   }
 
   void run(const Exec& exec) const {
@@ -169,14 +184,34 @@ class InOrder {
  private:
   using Table = typename Body::Table;
   using Value = typename Body::Value;
+  static constexpr int64_t kOfLine = kLine / static_cast<int64_t>(sizeof(Table));
   struct Range {
     int64_t first, last;
   };
 
-  // Whether the index's place is the task's; its offset.
-  ADJOINT_INLINE bool find(int64_t index, const Range& places, int64_t& offset) const {
-    const int64_t place = wrapped(index, along_.extent);
-    offset = place * along_.step;
+  // The values of n places of the table, `st` apart at index 0. kAll: none is another task's or
+  // dropped.
+  template <bool kAll>
+  ADJOINT_INLINE void each(Table* table, int64_t st, const int64_t* index, int64_t si,
+                           const Value* value, int64_t sv, int64_t n, const Range& places) const {
+    const int64_t extent = along_.extent, step = along_.step;
+    for (int64_t j = 0; j < n; ++j) {
+      const int64_t place = wrapped(index[j * si], extent);
+      if (kAll || mine(place, places)) Body::one(table + j * st + place * step, value[j * sv]);
+    }
+  }
+  void each(Table* table, int64_t st, const int64_t* index, int64_t si, const Value* value,
+            int64_t sv, int64_t n, const Range& places) const {
+    if (places.last - places.first != along_.extent || along_.skip >= 0) {
+      each<false>(table, st, index, si, value, sv, n, places);
+    } else if (si == 1 && sv == 1) {
+      each<true>(table, st, index, 1, value, 1, n, places);
+    } else {
+      each<true>(table, st, index, si, value, sv, n, places);
+    }
+  }
+
+  ADJOINT_INLINE bool mine(int64_t place, const Range& places) const {
     return place >= places.first && place < places.last && place != along_.skip;
   }
 
@@ -187,14 +222,8 @@ class InOrder {
       const int64_t* const indices = indices_ + at[1] + k * free_.stride[1][0];
       const Value* const values = values_ + at[2] + k * free_.stride[2][0];
       for_runs(moved_, 0, moved_.count, [&](const int64_t* by, int64_t m) {
-        const int64_t* index = indices + by[1];
-        const Value* value = values + by[2];
-        for (int64_t j = 0; j < m; ++j) {
-          int64_t offset;
-          if (find(index[j * moved_.stride[1][0]], places, offset)) {
-            Body::one(table + offset, value[j * moved_.stride[2][0]]);
-          }
-        }
+        each(table, 0, indices + by[1], moved_.stride[1][0], values + by[2], moved_.stride[2][0], m,
+             places);
       });
     }
   }
@@ -202,27 +231,36 @@ class InOrder {
   // For each index in turn, its row of n values.
   void rows(const int64_t* at, int64_t n, const Range& places) const {
     const int64_t st = free_.stride[0][0], si = free_.stride[1][0], sv = free_.stride[2][0];
+    Table* const table = table_ + at[0];
     for_runs(moved_, 0, moved_.count, [&](const int64_t* by, int64_t m) {
+      const int64_t next = moved_.stride[1][0];
       for (int64_t j = 0; j < m; ++j) {
-        Table* const table = table_ + at[0];
-        const int64_t* const index = indices_ + at[1] + by[1] + j * moved_.stride[1][0];
+        const int64_t* const index = indices_ + at[1] + by[1] + j * next;
         const Value* const value = values_ + at[2] + by[2] + j * moved_.stride[2][0];
-        int64_t offset;
         if (si != 0) {
-          for (int64_t k = 0; k < n; ++k) {
-            if (find(index[k * si], places, offset)) {
-              Body::one(table + k * st + offset, value[k * sv]);
-            }
-          }
-        } else if (find(*index, places, offset)) {
-          if (st == 1 && sv == 1) {
-            Body::row(table + offset, value, n);
-          } else {
-            for (int64_t k = 0; k < n; ++k) Body::one(table + k * st + offset, value[k * sv]);
-          }
+          each(table, st, index, si, value, sv, n, places);
+          continue;
+        }
+        const int64_t place = wrapped(*index, along_.extent);
+        if (!mine(place, places)) continue;
+        if (j + kAhead < m) ask_for(table, index[kAhead * next], n);
+        Table* const row = table + place * along_.step;
+        if (st == 1 && sv == 1) {
+          Body::row(row, value, n);
+        } else {
+          for (int64_t k = 0; k < n; ++k) Body::one(row + k * st, value[k * sv]);
         }
       }
     });
+  }
+
+  // Fetches the first lines of a row of n elements.
+  ADJOINT_INLINE void ask_for(const Table* table, int64_t index, int64_t n) const {
+    const Table* const row = table + wrapped(index, along_.extent) * along_.step;
+    const int64_t st = free_.stride[0][0];
+    for (int64_t k = 0; k < n && k < kAheadLines * kOfLine; k += kOfLine) {
+      __builtin_prefetch(row + k * st, 1);
+    }
   }
 
   Along along_;

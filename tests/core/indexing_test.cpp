@@ -267,6 +267,46 @@ TEST(Scatters, BitsDoNotDependOnThreads) {
   EXPECT_EQ(run()[1].to_vector<float>(), written);
 }
 
+// Whatever lies along the indices, and wherever they run: bit for bit one sum after the other.
+TEST(Scatters, AddInTheOrderOfTheIndices) {
+  Generator g(5);
+  const Shape shape{6, 19, 40};
+  const Tensor x = randn(shape, DType::f32, g);
+  for (int d = 0; d < 3; ++d) {
+    Shape from = shape;
+    from[d] = 600;
+    const Tensor index = randint(-shape[d], shape[d], {600}, g),
+                 source = randn(from, DType::f32, g);
+    const auto i = index.to_vector<int64_t>();
+    const auto values = source.to_vector<float>();
+    std::vector<float> expected = x.to_vector<float>();
+    const Strides strides = contiguous_strides(shape), steps = contiguous_strides(from);
+    for (int64_t k = 0; k < source.numel(); ++k) {
+      int64_t at = 0;
+      for (int e = 0; e < 3; ++e) {
+        const int64_t c = k / steps[e] % from[e], place = e == d ? i[static_cast<size_t>(c)] : c;
+        at += (place < 0 ? place + shape[e] : place) * strides[e];
+      }
+      expected[static_cast<size_t>(at)] += values[static_cast<size_t>(k)];
+    }
+    SCOPED_TRACE(d);
+    EXPECT_EQ(index_add(x, d, index, source).to_vector<float>(), expected);
+    const Tensor each = contiguous(expand(reshape(index, d == 0   ? Shape{600, 1, 1}
+                                                         : d == 1 ? Shape{600, 1}
+                                                                  : Shape{600}),
+                                          from));
+    EXPECT_EQ(scatter_add(x, d, each, source).to_vector<float>(), expected);
+    const Tensor apart = transpose(transpose(source, 0, 2).contiguous(), 0, 2);
+    EXPECT_EQ(index_add(x, d, index, apart).to_vector<float>(), expected);
+  }
+  // Indices of two dimensions with one between them, and a number for all.
+  const Tensor i = randint(0, 6, {500}, g), k = randint(0, 40, {500}, g);
+  const Tensor counts = index_put(zeros(shape), {i, Slice(), k}, scalar(1.0F), true);
+  EXPECT_EQ(sum(counts).item(), 500 * 19);
+  EXPECT_EQ(counts.to_vector<float>(),
+            index_put(zeros(shape), {i, Slice(), k}, ones({500, 19}), true).to_vector<float>());
+}
+
 TEST(ScatterReduce, TiesNaNAndWholeNumbers) {
   const Tensor x = tensor<double>({1, 2, 3}).requires_grad_();
   const Tensor src = tensor<double>({2, 5, 5, 3}).requires_grad_();
