@@ -47,8 +47,8 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& fn
                                                         const std::vector<Tensor>& v = {},
                                                         const FunctionalOptions& options = {});
 
-// The derivative of each output by each input, [output][input], of shape output.shape +
-// input.shape. Costs a backward for each element of the outputs.
+// Of each output by each input, [output][input], of shape output.shape + input.shape. Costs a
+// backward for each element of the outputs: a graph takes one gradient at a time.
 std::vector<std::vector<Tensor>> jacobian(const TensorFunction& fn,
                                           const std::vector<Tensor>& inputs,
                                           const FunctionalOptions& options = {});

@@ -99,24 +99,34 @@ struct Atanh {
   }
 };
 
-// The y with erf(y) = x: Winitzki's approximation (2008, "A handy approximation for the error
-// function and its inverse", relative error 2e-3), then three steps of Halley's method, each of
-// which leaves the cube of the error. Beyond 1/2 the equation is that of erfc, where 1 - |x| is
-// exact.
+// A polynomial of degree N - 1, its constant first.
+template <size_t N>
+double polynomial(const double (&c)[N], double t) {
+  double y = c[N - 1];
+  for (size_t i = N - 1; i-- > 0;) y = y * t + c[i];
+  return y;
+}
+
+// The y with erf(y) = x: y / x is smooth in w = -log(1 - x^2), and in the root of that where it is
+// large; polynomials through Chebyshev's points are off by less than 2e-7 of y (fitted to 40 digits
+// for w up to 6.25 and roots up to 6.1, where f64 ends). One step of Halley's method leaves the
+// cube of that. Beyond 1/2 the equation is that of erfc, where 1 - |x| is exact.
 double erfinv_of(double x) {
   const double a = std::fabs(x);
   if (!(a < 1)) return a == 1 ? std::copysign(HUGE_VAL, x) : std::nan("");
-  constexpr double kA = 0.147;
-  const double log = std::log1p(-a * a), half = 2 / (kA * kRootPi * kRootPi) + 0.5 * log;
-  const double product = -log / kA;
-  double y = std::sqrt(product / (std::sqrt(half * half + product) + half));
-  // -log / kA is lost below the root of the smallest number, where erf is a straight line.
+  // erf is a straight line there, and 1e-100 squared is 0.
   if (a < 1e-100) return x * (kRootPi / 2);
-  for (int step = 0; step < 3; ++step) {
-    const double excess = a < 0.5 ? std::erf(y) - a : (1 - a) - std::erfc(y);
-    const double u = excess * (kRootPi / 2) * std::exp(y * y);
-    y -= u / (1 + u * y);
-  }
+  constexpr double kNear[] = {1.65365469,      0.240158182,     -0.006034321,    -0.000740697887,
+                              0.000187276501,  -1.38876039e-05, -1.52713119e-06, 4.25769406e-07,
+                              -8.52794706e-09, -4.61340219e-09};
+  constexpr double kFar[] = {4.14272466,     1.0100451,       0.000615116358,  -0.000566970822,
+                             0.000221550941, -5.91290385e-05, -4.41801763e-06, -6.17715706e-06,
+                             1.37373257e-05, -4.12246367e-06};
+  const double w = a < 0.5 ? -std::log1p(-a * a) : -std::log((1 - a) * (1 + a));
+  double y = a * (w < 6.25 ? polynomial(kNear, w - 3.125) : polynomial(kFar, std::sqrt(w) - 4.3));
+  const double excess = a < 0.5 ? std::erf(y) - a : (1 - a) - std::erfc(y);
+  const double u = excess * (kRootPi / 2) * std::exp(y * y);
+  y -= u / (1 + u * y);
   return std::copysign(y, x);
 }
 struct Erfinv {

@@ -134,6 +134,21 @@ std::array<Border, 2> borders(const Tensor& y, const Pads& pads, int d, int64_t 
   return result;
 }
 
+// Few elements of the last dimension are written each with those of all rows: row by row a copy
+// costs more than what it moves.
+void write_border(const Border& one, int d) {
+  constexpr int64_t kShortRun = 16;
+  const int64_t count = one.border.shape()[d];
+  if (d + 1 < one.border.dim() || count >= kShortRun) {
+    write_elements(one.border, one.source);
+    return;
+  }
+  const bool repeats = one.source.shape()[d] == 1;
+  for (int64_t i = 0; i < count; ++i) {
+    write_elements(make_part(one.border, d, i, 1), make_part(one.source, d, repeats ? 0 : i, 1));
+  }
+}
+
 Tensor unwrapped(const Tensor& dy, const Pads& pads, const Shape& shape, PadMode mode);
 
 // y = x with borders that repeat its elements;   dx = dy inside, with that of the borders added.
@@ -147,7 +162,7 @@ Tensor wrapped(const Tensor& x, const Pads& pads, PadMode mode) {
     write_elements(inside(y, pads, shape, x.dim()), x);
     for (int d = x.dim() - 1; d >= 0; --d) {
       for (const Border& one : borders(inside(y, pads, shape, d), pads, d, shape[d], mode)) {
-        if (one.border.defined()) write_elements(one.border, one.source);
+        if (one.border.defined()) write_border(one, d);
       }
     }
   }

@@ -95,8 +95,11 @@ struct Remainder {
 struct Copysign {
   static constexpr bool kSavesInputs = true, kSavesOutput = true;
   static double value(double a, double b) { return std::copysign(a, b); }
-  // y / a, 0 at 0.
-  static Tensor da(const Pair& p) { return p.dy * (sign(p.a) * sign(p.y)); }
+  // y / a, 0 at 0: 1 or -1, and NaN where a is infinite or NaN, as PyTorch's.
+  static Tensor da(const Pair& p) {
+    const Tensor a = p.a.detach();
+    return p.dy * where(a == 0.0, 0.0, p.y.detach() / a);
+  }
   static Tensor db(const Pair& p) { return zeros_like(p.dy); }
 };
 

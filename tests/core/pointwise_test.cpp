@@ -135,6 +135,16 @@ TEST(Pointwise, ErfinvOfAllSizes) {
   EXPECT_NEAR(std::erfc(values(erfinv(real({1 - 0x1p-53})))[0]), 0x1p-53, 0x1p-53 * 1e-13);
 }
 
+// PyTorch's: y / x, which is NaN for what is not finite, and 0 at 0.
+TEST(Pointwise, CopysignOfWhatIsNotFinite) {
+  const Tensor x = real({-2, 0, kInfinity, std::nan("")}).requires_grad_();
+  sum(copysign(x, real({3, -1, -1, 1}))).backward();
+  const Numbers dx = values(x.grad());
+  EXPECT_EQ(dx[0], -1);
+  EXPECT_EQ(dx[1], 0);
+  EXPECT_TRUE(std::isnan(dx[2]) && std::isnan(dx[3]));
+}
+
 TEST(Pointwise, HardSamplesAreOneHotWithTheSoftGradient) {
   const Tensor logits = numeric::random({4, 7}, 3).requires_grad_();
   const auto sample = [&](bool hard) {
