@@ -301,6 +301,13 @@ Sample transposed_sample(ConvolveBack f, const std::string& name, size_t rank, T
   return sample;
 }
 
+// What makes the samples of one of them.
+auto transposed_samples(ConvolveBack f, const char* name, size_t rank) {
+  return [=](Tensors inputs, const ConvTransposeOptions& o, const std::string& what = "") {
+    return transposed_sample(f, name, rank, std::move(inputs), o, what);
+  };
+}
+
 std::vector<ErrorCase> transposed_errors(ConvolveBack f, const std::string& name, const Shape& ok,
                                          const Shape& w) {
   const auto call = [=](const Shape& x, const ConvTransposeOptions& o) {
@@ -324,10 +331,7 @@ std::vector<ErrorCase> transposed_errors(ConvolveBack f, const std::string& name
 }
 
 Row conv_transpose1d_row() {
-  const auto sample = [](Tensors inputs, const ConvTransposeOptions& o,
-                         const std::string& what = "") {
-    return transposed_sample(&conv_transpose1d, "conv_transpose1d", 1, std::move(inputs), o, what);
-  };
+  const auto sample = transposed_samples(&conv_transpose1d, "conv_transpose1d", 1);
   Row row{"conv_transpose1d",
           {sample(conv_inputs({2, 3, 5}, {3, 4, 3}, 4, 1), {}),
            sample(conv_inputs({2, 4, 4}, {4, 3, 3}, 6, 4),
@@ -345,10 +349,7 @@ Row conv_transpose1d_row() {
 }
 
 Row conv_transpose2d_row() {
-  const auto sample = [](Tensors inputs, const ConvTransposeOptions& o,
-                         const std::string& what = "") {
-    return transposed_sample(&conv_transpose2d, "conv_transpose2d", 2, std::move(inputs), o, what);
-  };
+  const auto sample = transposed_samples(&conv_transpose2d, "conv_transpose2d", 2);
   Row row{"conv_transpose2d",
           {sample(conv_inputs({2, 3, 3, 4}, {3, 5, 3, 2}, 5, 1), {.padding = 1}),
            sample(conv_inputs({1, 4, 3, 3}, {4, 3, 2, 3}, 6, 4), {.stride = {2, 1},
@@ -375,10 +376,7 @@ Row conv_transpose2d_row() {
 }
 
 Row conv_transpose3d_row() {
-  const auto sample = [](Tensors inputs, const ConvTransposeOptions& o,
-                         const std::string& what = "") {
-    return transposed_sample(&conv_transpose3d, "conv_transpose3d", 3, std::move(inputs), o, what);
-  };
+  const auto sample = transposed_samples(&conv_transpose3d, "conv_transpose3d", 3);
   Row row{"conv_transpose3d",
           {sample(conv_inputs({1, 2, 2, 3, 2}, {2, 5, 2, 3, 2}, 5, 1), {.padding = 1}),
            sample(conv_inputs({2, 2, 2, 2, 3}, {2, 1, 2, 2, 2}, 2, 4),

@@ -175,8 +175,8 @@ Tensor gated(const char* name, Unary which, const Tensor& x, int64_t dim, bool g
 }  // namespace
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
-  check<Error>(x.defined() && weight.defined(), "prelu: input ", x.defined() ? 1 : 0,
-               " is an undefined tensor; expected a tensor with elements");
+  check_defined("prelu", x, 0);
+  check_defined("prelu", weight, 1);
   check<DTypeError>(is_floating_point(x.dtype()) && x.dtype() == weight.dtype(), "prelu: x is of ",
                     x.dtype(), ", weight of ", weight.dtype(), "; expected one floating dtype");
   const int64_t channels = x.dim() > 1 ? x.size(1) : 1, count = weight.numel();

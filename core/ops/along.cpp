@@ -1,4 +1,5 @@
 #include "core/ops/along.h"
+#include "core/ops/defined.h"
 
 #include <adjoint/core/layout.h>
 
@@ -44,8 +45,7 @@ void check_same_dtype(const char* op, const Tensor& x, const Tensor& values) {
 }
 
 Tensor source_of_each(const char* op, const Tensor& x, const Tensor& index, const Tensor& src) {
-  check<Error>(src.defined(), op,
-               ": the source is an undefined tensor; expected a tensor with elements");
+  check_defined(op, src, "the source");
   check_same_dtype(op, x, src);
   if (src.shape() == index.shape()) return src;
   bool fits = std::max(src.dim(), 1) == std::max(index.dim(), 1);

@@ -1,6 +1,7 @@
 // Copies of a tensor's elements in another arrangement: repeated, rolled, flipped; and grids.
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/layout.h>
+#include <adjoint/core/reductions.h>
 
 #include <algorithm>
 
@@ -18,9 +19,23 @@ int64_t product(const Shape& shape, int first, int last) {
   return result;
 }
 
+// y[i, t] = x[i, 0];   dx = the sums of dy over t
+Tensor interleaved(const Tensor& x, int64_t times) {
+  const Op op("repeat_interleave", {x}, {{"times", times}});
+  Tensor y = make_empty(op.name(), {x.shape()[0], times}, x.dtype());
+  for (int64_t t = 0; t < times; ++t) write_elements(make_part(y, 1, t, 1), x);
+  return op.differentiable(
+      y, [](const Backward& b) -> Grads { return {sum(b.dy(0), {1}, kKeepDim)}; });
+}
+
 // Blocks of `block` elements, each `times` times in a row, in the given shape.
 Tensor repeat_blocks(const Tensor& x, int64_t count, int64_t block, int64_t times,
                      const Shape& shape) {
+  // Runs of few elements cost a copy more than its memory: a pass for each of the times instead.
+  constexpr int64_t kShortRun = 16;
+  if (block == 1 && times < kShortRun) {
+    return reshape(interleaved(reshape(x, {count, 1}), times), shape);
+  }
   const Tensor once = reshape(x, {count, 1, block});
   return reshape(contiguous(expand(once, {count, times, block})), shape);
 }
@@ -81,8 +96,7 @@ Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim) {
   check_defined("repeat_interleave", x, 0);
-  check<Error>(repeats.defined(),
-               "repeat_interleave: input 1 is an undefined tensor; expected numbers");
+  check_defined("repeat_interleave", repeats, 1);
   check<DTypeError>(repeats.dtype() == DType::i64 || repeats.dtype() == DType::i32,
                     "repeat_interleave: repeats of dtype ", repeats.dtype(),
                     "; expected i64 or i32");
@@ -180,8 +194,7 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> tensors, Indexing indexing)
   std::vector<Tensor> in(tensors.begin(), tensors.end());
   Shape shape;
   for (size_t i = 0; i < in.size(); ++i) {
-    check<Error>(in[i].defined(), "meshgrid: input ", i,
-                 " is an undefined tensor; expected a tensor with elements");
+    check_defined("meshgrid", in[i], static_cast<int>(i));
     check<ShapeError>(in[i].dim() <= 1, "meshgrid: input ", i, " of shape ", in[i].shape(),
                       "; expected at most one dimension");
     check<DTypeError>(in[i].dtype() == in[0].dtype(), "meshgrid: input ", i, " of dtype ",

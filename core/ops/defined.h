@@ -6,9 +6,13 @@
 
 namespace adjoint {
 
-// Error unless input number `input` of the operator is a tensor.
+// Error unless input number `input` of the operator is a tensor; or what `what` names.
 inline void check_defined(const char* op, const Tensor& x, int input) {
   check<Error>(x.defined(), op, ": input ", input,
+               " is an undefined tensor; expected a tensor with elements");
+}
+inline void check_defined(const char* op, const Tensor& x, const char* what) {
+  check<Error>(x.defined(), op, ": ", what,
                " is an undefined tensor; expected a tensor with elements");
 }
 

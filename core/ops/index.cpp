@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 #include "core/ops/places.h"
 
@@ -103,9 +104,8 @@ Tensor triangle(const char* name, const Tensor& x, int64_t diagonal, bool lower)
 }  // namespace
 
 Tensor embedding(const Tensor& indices, const Tensor& weight, std::optional<int64_t> padding_idx) {
-  check<Error>(indices.defined() && weight.defined(), "embedding: input ",
-               indices.defined() ? 1 : 0,
-               " is an undefined tensor; expected a tensor with elements");
+  check_defined("embedding", indices, 0);
+  check_defined("embedding", weight, 1);
   check<ShapeError>(weight.dim() == 2, "embedding: weight of shape ", weight.shape(),
                     "; expected (rows, width)");
   const int64_t rows = weight.shape()[0];

@@ -52,8 +52,7 @@ class Parser {
       case Kind::slice:
         return 1;
       case Kind::tensor:
-        check<Error>(one.tensor.defined(), op_,
-                     ": an index is an undefined tensor; expected a tensor with elements");
+        check_defined(op_, one.tensor, "an index");
         return is_mask(one.tensor) ? one.tensor.dim() : 1;
       default:
         return 0;
@@ -224,8 +223,7 @@ Tensor put(const char* name, const char* functional, const Tensor& x, Indices gi
 }
 
 void check_values(const char* op, const Tensor& x, const Tensor& values) {
-  check<Error>(values.defined(), op,
-               ": the values are an undefined tensor; expected a tensor with elements");
+  check_defined(op, values, "the value");
   check<DTypeError>(values.dtype() == x.dtype(), op, ": values of dtype ", values.dtype(),
                     " for a tensor of dtype ", x.dtype(),
                     "; expected the same; convert them with to()");
@@ -265,8 +263,7 @@ void Tensor::index_put_(std::initializer_list<Index> given, Scalar value, bool a
 }
 
 void Indexed::operator=(const Tensor& values) && {
-  check<Error>(values.defined(),
-               "index_put_: the values are an undefined tensor; expected a tensor with elements");
+  check_defined("index_put_", values, "the value");
   // Sizes of 1 in front are as good as none.
   Tensor v = to(values, x_.dtype());
   const Parser at("index_put_", x_, indices_);

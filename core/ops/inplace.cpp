@@ -44,8 +44,7 @@ Tensor readable(const Tensor& x, const Tensor& y) {
 }
 
 void check_source(const char* op, const Tensor& x, const Tensor& y) {
-  check<Error>(y.defined(), op,
-               ": input 1 is an undefined tensor; expected a tensor with elements");
+  check_defined(op, y, 1);
   check<ShapeError>(y.dim() <= x.dim() && broadcast_shapes(op, x.shape(), y.shape()) == x.shape(),
                     op, ": source of shape ", y.shape(), " for a tensor of shape ", x.shape(),
                     "; expected one that broadcasts to it");

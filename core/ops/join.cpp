@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -52,14 +53,12 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
 
 Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
   check<ShapeError>(!tensors.empty(), "stack: no tensors; expected at least one");
-  check<Error>(tensors[0].defined(),
-               "stack: input 0 is an undefined tensor; expected a tensor with elements");
+  check_defined("stack", tensors[0], 0);
   const int d = normalize_dim("stack", dim, tensors[0].dim() + 1);
   std::vector<Tensor> apart;
   apart.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    check<Error>(tensors[i].defined(), "stack: input ", i,
-                 " is an undefined tensor; expected a tensor with elements");
+    check_defined("stack", tensors[i], static_cast<int>(i));
     check<ShapeError>(tensors[i].shape() == tensors[0].shape(), "stack: tensor ", i, " of shape ",
                       tensors[i].shape(), " beside tensor 0 of shape ", tensors[0].shape(),
                       "; expected equal shapes");

@@ -12,8 +12,7 @@ namespace adjoint {
 namespace {
 
 void check_mask(const char* op, const Tensor& mask) {
-  check<Error>(mask.defined(), op,
-               ": the mask is an undefined tensor; expected a tensor with elements");
+  check_defined(op, mask, "the mask");
   check<DTypeError>(mask.dtype() == DType::boolean, op, ": mask is of dtype ", mask.dtype(),
                     "; expected bool; compare with 0 to get one");
 }
@@ -59,8 +58,7 @@ struct Chosen {
 
 // The first elements of source, one for each place.
 Tensor first_of(const char* op, const Tensor& x, const Tensor& source, int64_t count) {
-  check<Error>(source.defined(), op,
-               ": the source is an undefined tensor; expected a tensor with elements");
+  check_defined(op, source, "the source");
   check_same_dtype(op, x, source);
   check<ShapeError>(source.numel() >= count, op, ": source of shape ", source.shape(), " has ",
                     source.numel(), " elements, the mask is true ", count,

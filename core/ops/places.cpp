@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "core/autograd/gradient_ops.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -293,8 +294,7 @@ void fold_places(kernels::Fold fold, const Tensor& table, const Places& places, 
 }
 
 Tensor indices(const char* op, const Tensor& index) {
-  check<Error>(index.defined(), op,
-               ": the index is an undefined tensor; expected a tensor with elements");
+  check_defined(op, index, "the index");
   check<DTypeError>(index.dtype() == DType::i64 || index.dtype() == DType::i32, op,
                     ": indices are of dtype ", index.dtype(),
                     "; expected i64 or i32; convert them with to()");

@@ -5,6 +5,7 @@
 #include <adjoint/core/pointwise.h>
 
 #include "core/ops/along.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -27,8 +28,7 @@ struct Written {
 
 // Checks that source has a slice for each index.
 void check_source(const char* op, const Tensor& x, const Slices& slices, const Tensor& source) {
-  check<Error>(source.defined(), op,
-               ": the source is an undefined tensor; expected a tensor with elements");
+  check_defined(op, source, "the source");
   check_same_dtype(op, x, source);
   Shape expected = x.shape();
   const int64_t count = slices.index.numel();

@@ -6,6 +6,7 @@
 
 #include "core/autograd/gradient_ops.h"
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -138,7 +139,7 @@ Tensor permute(const Tensor& x, const Shape& dims) {
 }
 
 Tensor movedim(const Tensor& x, const Shape& source, const Shape& destination) {
-  check<Error>(x.defined(), "movedim: input 0 is an undefined tensor; expected one with elements");
+  check_defined("movedim", x, 0);
   check<ShapeError>(source.rank() == destination.rank() && source.rank() <= x.dim(),
                     "movedim: ", source, " to ", destination, " for a tensor of shape ", x.shape(),
                     "; expected as many sources as destinations");
@@ -162,8 +163,7 @@ Tensor movedim(const Tensor& x, const Shape& source, const Shape& destination) {
 }
 
 Tensor unflatten(const Tensor& x, int64_t dim, const Shape& sizes) {
-  check<Error>(x.defined(),
-               "unflatten: input 0 is an undefined tensor; expected one with elements");
+  check_defined("unflatten", x, 0);
   check<ShapeError>(x.dim() > 0 && !sizes.empty(), "unflatten: sizes ", sizes, " for shape ",
                     x.shape(), "; expected a dimension and its parts");
   const int d = normalize_dim("unflatten", dim, x.dim());
@@ -295,7 +295,7 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
 }
 
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
-  check<Error>(x.defined(), "narrow: input 0 is an undefined tensor; expected one with elements");
+  check_defined("narrow", x, 0);
   check<ShapeError>(x.dim() > 0, "narrow: a 0-dimensional tensor; expected one dimension or more");
   const int64_t size = x.shape()[normalize_dim("narrow", dim, x.dim())];
   check<IndexError>(start >= -size && start <= size, "narrow: start ", start, " at dimension ", dim,
@@ -308,7 +308,7 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
-  check<Error>(x.defined(), "unbind: input 0 is an undefined tensor; expected one with elements");
+  check_defined("unbind", x, 0);
   check<ShapeError>(x.dim() > 0, "unbind: a 0-dimensional tensor; expected one dimension or more");
   const int d = normalize_dim("unbind", dim, x.dim());
   std::vector<Tensor> parts;

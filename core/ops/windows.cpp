@@ -8,6 +8,7 @@
 
 #include "core/autograd/gradient_ops.h"
 #include "core/autograd/op.h"
+#include "core/ops/defined.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -76,8 +77,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
 }
 
 Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
-  check<Error>(x.defined(),
-               "diag_embed: input 0 is an undefined tensor; expected one with elements");
+  check_defined("diag_embed", x, 0);
   check<ShapeError>(x.dim() >= 1,
                     "diag_embed: a 0-dimensional tensor; expected one dimension or more");
   const auto [row, column] = diagonal_dims("diag_embed", dim1, dim2, x.dim() + 1);
@@ -95,7 +95,7 @@ Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
 }
 
 Tensor diag(const Tensor& x, int64_t diagonal) {
-  check<Error>(x.defined(), "diag: input 0 is an undefined tensor; expected one with elements");
+  check_defined("diag", x, 0);
   check<ShapeError>(x.dim() == 1 || x.dim() == 2, "diag: a tensor of shape ", x.shape(),
                     "; expected one or two dimensions; use diag_embed() or diagonal()");
   return x.dim() == 1 ? diag_embed(x, diagonal) : clone(adjoint::diagonal(x, diagonal));
