@@ -8,7 +8,8 @@ namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
 // What a function does with a block of contiguous elements is compiled once for each type that is
-// computed in; how blocks are read and written, once for each that is stored.
+// computed in; how blocks are read and written, once for each that is stored. Only what is cheap is
+// also compiled for bf16 as it is stored.
 
 struct Add {
   template <class V>
@@ -55,19 +56,21 @@ struct Minimum {
 
 template <class C, class F>
 void binary_block(const C* a, const C* b, C* c, int64_t n) {
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+  for_vectors<Register<C>::size>(n, [&](int64_t j, int lanes) {
     store(F::apply(load(a + j, lanes), load(b + j, lanes)), c + j, lanes);
   });
 }
 
 // Calls f(a, b, c, n) for blocks of operands of T and a result of To.
-template <class T, class To = T, class F>
-void run_binary(const Exec& exec, const Loop<3>& loop, const F& f) {
+template <class T, class To = T, template <class> class Held = Computed, class F>
+void run_binary(const Exec& exec, const Loop<3>& given, const F& f) {
+  Loop<3> space;
+  const Loop<3>& loop = with_long_rows<T>(given, space);
   const bool streamed = streams<To>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<To> c(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> a(loop.data[1], at[1], loop.stride[1][0], n, loop.number == 1);
-    In<T> b(loop.data[2], at[2], loop.stride[2][0], n, loop.number == 2);
+    Result<To, Held> c(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T, Held> a(loop.data[1], at[1], loop.stride[1][0], n, loop.number == 1);
+    In<T, Held> b(loop.data[2], at[2], loop.stride[2][0], n, loop.number == 2);
     for (int64_t i = 0, m; i < n; i += m) {
       m = c.count(i, n);
       f(a.block(i, m), b.block(i, m), c.block(i), m);
@@ -78,6 +81,12 @@ void run_binary(const Exec& exec, const Loop<3>& loop, const F& f) {
 
 template <class T, class F>
 void binary(const Exec& exec, const Loop<3>& loop) {
+  if constexpr (__is_same(T, bfloat16) && !__is_same(F, Pow)) {
+    if (converts_in_registers<T>(loop)) {
+      run_binary<T, T, AsStored>(exec, loop, &binary_block<T, F>);
+      return;
+    }
+  }
   run_binary<T>(exec, loop, &binary_block<Computed<T>, F>);
 }
 
@@ -110,29 +119,37 @@ ADJOINT_COMPARE(Ge, >=)
 
 template <class C, class F>
 void compare_block(const C* a, const C* b, bool* c, int64_t n) {
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+  for_vectors<Register<C>::size>(n, [&](int64_t j, int lanes) {
     F::apply(load(a + j, lanes), load(b + j, lanes)).store_bools(c + j, lanes);
   });
 }
 
 template <class T, class F>
 void compare(const Exec& exec, const Loop<3>& loop) {
+  if constexpr (__is_same(T, bfloat16)) {
+    if (converts_in_registers<T>(loop)) {
+      run_binary<T, bool, AsStored>(exec, loop, &compare_block<T, F>);
+      return;
+    }
+  }
   run_binary<T, bool>(exec, loop, &compare_block<Computed<T>, F>);
 }
 
-template <class T>
-void where(const Exec& exec, const Loop<4>& loop) {
+template <class T, template <class> class Held>
+void run_where(const Exec& exec, const Loop<4>& given) {
+  Loop<4> space;
+  const Loop<4>& loop = with_long_rows<T>(given, space);
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    Result<T, Held> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<bool> condition(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> a(loop.data[2], at[2], loop.stride[2][0], n);
-    In<T> b(loop.data[3], at[3], loop.stride[3][0], n);
+    In<T, Held> a(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T, Held> b(loop.data[3], at[3], loop.stride[3][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = y.count(i, n);
-      Computed<T>* const py = y.block(i);
+      Held<T>* const py = y.block(i);
       const bool* const pc = condition.block(i, m);
-      const Computed<T>*const pa = a.block(i, m), *const pb = b.block(i, m);
+      const Held<T>*const pa = a.block(i, m), *const pb = b.block(i, m);
       for_vectors<Register<T>::size>(m, [&](int64_t j, int lanes) {
         const auto mask = Mask<Computed<T>>::load_bools(pc + j, lanes);
         store(select(mask, load(pa + j, lanes), load(pb + j, lanes)), py + j, lanes);
@@ -140,6 +157,17 @@ void where(const Exec& exec, const Loop<4>& loop) {
       y.flush(i, m);
     }
   });
+}
+
+template <class T>
+void where(const Exec& exec, const Loop<4>& loop) {
+  if constexpr (__is_same(T, bfloat16)) {
+    if (converts_in_registers<T>(loop)) {
+      run_where<T, AsStored>(exec, loop);
+      return;
+    }
+  }
+  run_where<T, Computed>(exec, loop);
 }
 
 // Elements of one value, the longest run that is written at a time.

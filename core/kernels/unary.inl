@@ -9,7 +9,15 @@ namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
 // What a function does with a block of contiguous elements is compiled once for each type that is
-// computed in; how blocks are read and written, once for each that is stored.
+// computed in; how blocks are read and written, once for each that is stored. Only what is cheap is
+// also compiled for bf16 as it is stored.
+template <class F>
+constexpr bool kCheap = __is_same(F, functors::Neg) || __is_same(F, functors::Abs) ||
+                        __is_same(F, functors::Square) || __is_same(F, functors::Relu) ||
+                        __is_same(F, functors::LeakyRelu) || __is_same(F, functors::Clamp);
+template <class F>
+constexpr bool kCheapDerivative = kCheap<F> || __is_same(F, functors::Exp) ||
+                                  __is_same(F, functors::Tanh) || __is_same(F, functors::Sigmoid);
 
 // F::value(x), or F::value(x, p) for a function with parameters, such as a slope.
 template <class F, class V>
@@ -31,18 +39,20 @@ ADJOINT_INLINE V derivative_of(const V& x, const V& y, const V& dy, const double
 
 template <class C, class F>
 void unary_block(const C* x, C* y, int64_t n, const double* parameter) {
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
+  for_vectors<Register<C>::size>(n, [&](int64_t j, int lanes) {
     store(value_of<F>(load(x + j, lanes), parameter), y + j, lanes);
   });
 }
 
 // Calls f(x, y, n, parameters) for blocks.
-template <class T, class F>
-void run_unary(const Exec& exec, const Loop<2>& loop, const F& f) {
+template <class T, template <class> class Held = Computed, class F>
+void run_unary(const Exec& exec, const Loop<2>& given, const F& f) {
+  Loop<2> space;
+  const Loop<2>& loop = with_long_rows<T>(given, space);
   const bool streamed = streams<T>(loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
+    Result<T, Held> y(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T, Held> x(loop.data[1], at[1], loop.stride[1][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = y.count(i, n);
       f(x.block(i, m), y.block(i), m, loop.parameter);
@@ -53,15 +63,21 @@ void run_unary(const Exec& exec, const Loop<2>& loop, const F& f) {
 
 template <class T, class F>
 void unary(const Exec& exec, const Loop<2>& loop) {
+  if constexpr (__is_same(T, bfloat16) && kCheap<F>) {
+    if (converts_in_registers<T>(loop)) {
+      run_unary<T, AsStored>(exec, loop, &unary_block<T, F>);
+      return;
+    }
+  }
   run_unary<T>(exec, loop, &unary_block<Computed<T>, F>);
 }
 
 template <class C, class F>
 void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
                       const double* parameter) {
-  for_vectors<Vec<C>::size>(n, [&](int64_t j, int lanes) {
-    const Vec<C> vdy = load(dy + j, lanes);
-    Vec<C> vx = vdy, vy = vdy;
+  for_vectors<Register<C>::size>(n, [&](int64_t j, int lanes) {
+    const Register<C> vdy = load(dy + j, lanes);
+    Register<C> vx = vdy, vy = vdy;
     if constexpr (uses_input(F::kUses)) vx = load(x + j, lanes);
     if constexpr (uses_output(F::kUses)) vy = load(y + j, lanes);
     store(derivative_of<F>(vx, vy, vdy, parameter), dx + j, lanes);
@@ -69,21 +85,23 @@ void derivative_block(const C* x, const C* y, const C* dy, C* dx, int64_t n,
 }
 
 // `uses`: which of x and y are read.
-template <class T>
-void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
-                    void (*f)(const Computed<T>* x, const Computed<T>* y, const Computed<T>* dy,
-                              Computed<T>* dx, int64_t n, const double*)) {
+template <class T, template <class> class Held = Computed>
+void run_derivative(const Exec& exec, const Loop<4>& given, functors::Uses uses,
+                    void (*f)(const Held<T>* x, const Held<T>* y, const Held<T>* dy, Held<T>* dx,
+                              int64_t n, const double*)) {
+  Loop<4> space;
+  const Loop<4>& loop = with_long_rows<T>(given, space);
   const bool streamed = streams<T>(loop);
   const bool input = uses_input(uses), output = uses_output(uses);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    Result<T> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
-    In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
-    In<T> y(loop.data[2], at[2], loop.stride[2][0], n);
-    In<T> dy(loop.data[3], at[3], loop.stride[3][0], n);
+    Result<T, Held> dx(loop.data[0], at[0], loop.stride[0][0], streamed);
+    In<T, Held> x(loop.data[1], at[1], loop.stride[1][0], n);
+    In<T, Held> y(loop.data[2], at[2], loop.stride[2][0], n);
+    In<T, Held> dy(loop.data[3], at[3], loop.stride[3][0], n);
     for (int64_t i = 0, m; i < n; i += m) {
       m = dx.count(i, n);
-      const Computed<T>* const px = input ? x.block(i, m) : nullptr;
-      const Computed<T>* const py = output ? y.block(i, m) : nullptr;
+      const Held<T>* const px = input ? x.block(i, m) : nullptr;
+      const Held<T>* const py = output ? y.block(i, m) : nullptr;
       f(px, py, dy.block(i, m), dx.block(i), m, loop.parameter);
       dx.flush(i, m);
     }
@@ -92,6 +110,12 @@ void run_derivative(const Exec& exec, const Loop<4>& loop, functors::Uses uses,
 
 template <class T, class F>
 void unary_backward(const Exec& exec, const Loop<4>& loop) {
+  if constexpr (__is_same(T, bfloat16) && kCheapDerivative<F>) {
+    if (converts_in_registers<T>(loop)) {
+      run_derivative<T, AsStored>(exec, loop, F::kUses, &derivative_block<T, F>);
+      return;
+    }
+  }
   run_derivative<T>(exec, loop, F::kUses, &derivative_block<Computed<T>, F>);
 }
 

@@ -1,12 +1,14 @@
 // Pointwise functions beyond what rows of the catalogue check: whole numbers, values that have no
 // difference quotient, accuracy where formulas cancel.
 #include <adjoint/core/activations.h>
+#include <adjoint/core/layout.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "tests/core/numeric.h"
@@ -175,6 +177,50 @@ TEST(Pointwise, SlopesOfRreluAreUniform) {
   const double mean = total / 1e5;
   EXPECT_NEAR(mean, 0.5, 5 * std::sqrt(1.0 / 48 / 1e5));
   EXPECT_NEAR(squares / 1e5 - mean * mean, 1.0 / 48, 1e-3);
+}
+
+// Many rows of a few bytes are worked on by columns: as each column is by itself.
+TEST(Pointwise, ManyShortRows) {
+  constexpr int64_t kRows = 75;
+  for (const DType dtype :
+       {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i32, DType::boolean}) {
+    for (int64_t width = 2; width < 13; ++width) {
+      SCOPED_TRACE(std::string(name(dtype)) + ", " + std::to_string(width));
+      const auto make = [&](const Shape& shape, uint64_t seed) {
+        return (numeric::random(shape, seed) * 9.0).to(dtype);
+      };
+      const Tensor x = slice(make({kRows, width + 2}, 1), 1, 1, width + 1);
+      const Tensor whole_rows = make({kRows, width}, 2), column = make({kRows, 1}, 3),
+                   row = make({width}, 4);
+      const auto column_of = [](const Tensor& t, int64_t j) {
+        return t.dim() == 1 ? select(t, 0, j) : select(t, 1, t.size(1) == 1 ? 0 : j);
+      };
+      const auto expect = [&](const char* name,
+                              const std::function<Tensor(const Tensor&, const Tensor&)>& f) {
+        for (const Tensor& a : {x, whole_rows}) {
+          for (const Tensor& b : {column, row, whole_rows}) {
+            const Tensor y = f(a, b);
+            for (int64_t j = 0; j < width; ++j) {
+              numeric::expect_same_bits(select(y, 1, j), f(column_of(a, j), column_of(b, j)), name);
+            }
+          }
+        }
+      };
+      expect("add", [](const Tensor& a, const Tensor& b) { return a + b; });
+      expect("lt", [](const Tensor& a, const Tensor& b) { return a < b; });
+      expect("where", [](const Tensor& a, const Tensor& b) { return where(a < b, b, a); });
+      expect("number", [](const Tensor& a, const Tensor&) { return a * 1.5; });
+      expect("atan2", [](const Tensor& a, const Tensor& b) { return atan2(a, b); });
+      if (!is_floating_point(dtype)) continue;
+      expect("exp", [](const Tensor& a, const Tensor&) { return exp(a); });
+      expect("gradient", [](const Tensor& a, const Tensor& b) {
+        const Tensor leaf = a.detach().requires_grad_();
+        const Shape shape = a.shape();
+        tanh(leaf).backward({.gradient = expand(b, shape)});
+        return leaf.grad();
+      });
+    }
+  }
 }
 
 }  // namespace
