@@ -17,16 +17,6 @@ constexpr int kLines = 16, kTileK = 32, kTileFloats = 256;
 // Rows or columns of C that a product takes at a time: two tiles.
 constexpr int kPanel = 2 * kLines;
 
-constexpr uint32_t kUpper = 0xffff0000u;
-
-// The nearest bf16, ties to even, as an f32; NaN stays NaN.
-ADJOINT_INLINE Vec<float> nearest_bf16(Vec<float> x) {
-  const VecU32 bits = VecU32::bits_of(x);
-  const VecU32 up = (bits + VecU32(0x7fff) + ((bits >> 16) & VecU32(1))) & VecU32(kUpper);
-  const VecU32 nan = (bits | VecU32(0x00400000)) & VecU32(kUpper);
-  return select(is_nan(x), float_from_bits(nan), float_from_bits(up));
-}
-
 // The upper halves of a register, one after another.
 ADJOINT_INLINE void store_upper(Vec<float> x, void* to) {
 #if defined(ADJOINT_ISA_AVX512)

@@ -57,13 +57,8 @@ void widen_line(const Widen& w, int64_t at, float* out) {
     const int64_t n = min_of(kBlock, w.length - i);
     const float* const p = in.block(i, n);
     for_vectors<V::size>(n, [&](int64_t j, int lanes) {
-      V x = load(p + j, lanes);
-      if constexpr (__is_same(T, float)) {
-        bfloat16 half[V::size];
-        x.store(half);
-        x = V::load(half);
-      }
-      store(x, out + i + j, lanes);
+      const V x = load(p + j, lanes);
+      store(__is_same(T, float) ? nearest_bf16(x) : x, out + i + j, lanes);
     });
   }
 }
@@ -102,30 +97,34 @@ inline void narrow(const Exec& exec, const MixedGemm& g, const float* c,
   });
 }
 
-// Whether B is a weight of bf16 that is read once, where it lies. Sums that begin with what C holds
-// are left to the product that begins so.
+// Whether B is a weight that is read once, where it lies; one of f32 is rounded for every four rows
+// then, which does not pay for many. Sums that begin with what C holds are left to the product that
+// begins so.
 ADJOINT_INLINE bool streams_weight(const MixedGemm& g) {
-  return few_rows(g.m, g.k, sizeof(float)) && g.k > 0 && g.b.is_bf16 && g.b.row == 1 &&
-         g.b.col >= g.k && g.b.col % 2 == 0 && g.alpha == 1 && (!g.accumulate || g.c.is_bf16) &&
-         g.batch[0] * g.batch[1] * g.batch[2] == 1;
+  const bool few =
+      g.b.is_bf16 ? few_rows(g.m, g.k, sizeof(float)) && g.b.col % 2 == 0 : g.m <= kFewRows;
+  return few && g.k > 0 && g.b.row == 1 && g.b.col >= g.k && g.alpha == 1 &&
+         (!g.accumulate || g.c.is_bf16) && g.batch[0] * g.batch[1] * g.batch[2] == 1;
 }
 
 // The product f with such a weight for its B. REQUIRES: not f.accumulate.
-inline void stream_weight(const Exec& exec, const Gemm<float>& f, const bfloat16* w,
-                          int64_t w_row) {
+template <class W>
+void stream_weight(const Exec& exec, const Gemm<float>& f, const void* w, int64_t w_row) {
   const bool straight = f.activation == Activation::none && f.preactivation == nullptr;
   const int64_t row = straight ? f.c_row : ceil_div(f.n, 16) * 16;  // in whole registers
   float* sums = f.c;
   if (!straight) {
     sums = static_cast<float*>(exec.acquire(static_cast<size_t>(f.m * row) * sizeof(float)));
   }
-  streamed<float, bfloat16>(exec,
-                            {f.m, f.n, f.k, f.a, f.a_row, f.a_col, w, w_row, sums, row, f.bias});
+  streamed<float, W>(exec, {f.m, f.n, f.k, f.a, f.a_row, f.a_col, static_cast<const W*>(w), w_row,
+                            sums, row, f.bias});
   if (straight) return;
-  parallel_tasks(exec, f.m, [&](int64_t i) {
-    activate_tile(f, sums + i * row, static_cast<int>(row), 1, static_cast<int>(f.n),
-                  f.c + i * f.c_row,
-                  f.preactivation != nullptr ? f.preactivation + i * f.c_row : nullptr);
+  const int64_t pieces = ceil_div(f.n, kGrain);  // of a row: tiles count their columns in an int
+  parallel_tasks(exec, f.m * pieces, [&](int64_t task) {
+    const int64_t i = task / pieces, j = task % pieces * kGrain, at = i * f.c_row + j;
+    const auto cols = static_cast<int>(min_of(kGrain, f.n - j));
+    activate_tile(f, sums + i * row + j, 0, 1, cols, f.c + at,
+                  f.preactivation != nullptr ? f.preactivation + at : nullptr);
   });
   exec.release(sums);
 }
@@ -172,7 +171,8 @@ void mixed_product(const Exec& exec, const MixedGemm& g) {
     f.c_batch[d] = narrows ? inner : g.c_batch[d];
   }
   if (streams_b) {
-    stream_weight(exec, f, static_cast<const bfloat16*>(g.b.data), g.b.col);
+    const auto stream = g.b.is_bf16 ? stream_weight<bfloat16> : stream_weight<RoundedFloat>;
+    stream(exec, f, g.b.data, g.b.col);
   } else {
     product(exec, f);
   }

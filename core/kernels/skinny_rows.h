@@ -1,20 +1,29 @@
-// Products of few rows with a weight that is read once, as it lies: f32, f64, or bf16 with sums of
-// f32. For kernel sources only.
+// Products of few rows with a weight that is read once, as it lies: f32, f64, or with sums of f32
+// bf16, and f32 that is rounded to it. For kernel sources only.
 #pragma once
 
 #include "core/kernels/gemm_tiles.h"
+#include "core/kernels/narrow.h"
 #include "core/kernels/skinny.h"
 #include "core/kernels/streams.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// Rows of x at a time: as many accumulators as the registers hold beside a square.
+// Rows of x at a time: at most as many accumulators as the registers hold beside a square.
 #if defined(ADJOINT_ISA_AVX512)
 constexpr int kTurnedRows = 8;
 #else
 constexpr int kTurnedRows = 4;
 #endif
+
+// An f32 that counts as the nearest bf16.
+struct RoundedFloat {
+  float value;
+};
+// Half the functions for what is seldom of many rows.
+template <class W>
+constexpr int kRowsAtOnce = __is_same(W, RoundedFloat) ? 4 : kTurnedRows;
 
 // Calls f(first, last) for runs of panels of about `bytes` each, or of as many as keep the threads
 // evenly busy. Elements do not depend on the runs.
@@ -42,11 +51,14 @@ constexpr int kSquare = Vec<T>::size > 1 ? Vec<T>::size* int{sizeof(T)} / int{si
 template <class T, class W, class F>
 ADJOINT_INLINE void turn_square(const W* w, int64_t row, int rows, const F& add) {
   constexpr int size = Vec<T>::size;
-  if constexpr (__is_same(T, W)) {
+  if constexpr (sizeof(T) == sizeof(W)) {
     Vec<T> square[size];
-    load_transposed(w, row, rows, square);
+    load_transposed(reinterpret_cast<const T*>(w), row, rows, square);
 #pragma GCC unroll 16
-    for (int c = 0; c < size; ++c) add(c, square[c]);
+    for (int c = 0; c < size; ++c) {
+      if constexpr (__is_same(W, RoundedFloat)) square[c] = nearest_bf16(square[c]);
+      add(c, square[c]);
+    }
   } else if constexpr (size == 1) {
     add(0, Vec<T>::load(w));
   } else {
@@ -56,7 +68,7 @@ ADJOINT_INLINE void turn_square(const W* w, int64_t row, int rows, const F& add)
     for (int c = 0; c < size; ++c) {
       const VecU32 bits = VecU32::bits_of(pairs[c]);
       add(2 * c, float_from_bits(bits << 16));
-      add(2 * c + 1, float_from_bits(bits & VecU32(0xffff0000)));
+      add(2 * c + 1, float_from_bits(bits & VecU32(kUpper)));
     }
   }
 }
@@ -126,9 +138,9 @@ void turned_columns(const Skinny<T, W>& p, int64_t i, int64_t j, int cols, const
 // of[rows - 1].
 template <class T, class W>
 struct TurnedFunctions {
-  void (*of[kTurnedRows])(const Skinny<T, W>&, int64_t, int64_t, int, const char*);
+  void (*of[kRowsAtOnce<W>])(const Skinny<T, W>&, int64_t, int64_t, int, const char*);
 
-  constexpr TurnedFunctions() : of() { fill<kTurnedRows>(); }
+  constexpr TurnedFunctions() : of() { fill<kRowsAtOnce<W>>(); }
 
  private:
   template <int MR>
@@ -153,8 +165,8 @@ void streamed(const Exec& exec, const Skinny<T, W>& p) {
       const auto* ahead =
           fetches ? reinterpret_cast<const char*>(p.w + (j + size) * p.w_row) : nullptr;
       const int cols = static_cast<int>(min_of(size, end - j));
-      for (int64_t i = 0; i < p.m; i += kTurnedRows) {
-        const int64_t rows = min_of(kTurnedRows, p.m - i);
+      for (int64_t i = 0; i < p.m; i += kRowsAtOnce<W>) {
+        const int64_t rows = min_of(kRowsAtOnce<W>, p.m - i);
         kTurned<T, W>.of[rows - 1](p, i, j, cols, i == 0 ? ahead : nullptr);
       }
     }

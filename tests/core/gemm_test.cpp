@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -650,6 +651,54 @@ TEST(Gemm, MixedPrecisionHasTheBitsOfRoundedOperands) {
               << "at " << i;
         }
       }
+    }
+  }
+}
+
+// Rows of more columns than one task's: activations of what few rows stream.
+TEST(Gemm, MixedPrecisionOfManyColumns) {
+  constexpr int64_t m = 2, n = 16384 + 37, k = 6;
+  const std::vector<float> x = numbers<float>(m * k, 1), w = numbers<float>(n * k, 2);
+  Half x_half(x), w_half(w);
+  std::vector<float> x_rounded, w_rounded;
+  for (int64_t i = 0; i < m * k; ++i) x_rounded.push_back(static_cast<float>(x_half.value(i)));
+  for (int64_t i = 0; i < n * k; ++i) w_rounded.push_back(static_cast<float>(w_half.value(i)));
+  for (const std::string& isa : isas()) {
+    const GemmTable& table = kernels_for(isa.c_str()).gemm;
+    std::vector<float> want(m * n), want_kept(m * n);
+    Gemm<float> f{};
+    f.m = m;
+    f.n = n;
+    f.k = k;
+    f.a = x_rounded.data();
+    f.a_row = k;
+    f.a_col = 1;
+    f.b = w_rounded.data();
+    f.b_row = 1;
+    f.b_col = k;
+    f.c = want.data();
+    f.c_row = n;
+    f.alpha = 1;
+    f.activation = Activation::silu;
+    f.preactivation = want_kept.data();
+    std::fill_n(f.batch, 3, 1);
+    table.f32(kSerial, f);
+    for (const bool narrow : {false, true}) {
+      std::vector<float> got(m * n), got_kept(m * n);
+      MixedGemm g{};
+      g.m = m;
+      g.n = n;
+      g.k = k;
+      g.a = {const_cast<float*>(x.data()), false, k, 1};
+      g.b = {narrow ? w_half.data() : const_cast<float*>(w.data()), narrow, 1, k};
+      g.c = {got.data(), false, n, 1};
+      g.alpha = 1;
+      g.activation = Activation::silu;
+      g.preactivation = got_kept.data();
+      std::fill_n(g.batch, 3, 1);
+      table.mixed(kThreaded, g);
+      EXPECT_EQ(got, want) << isa << narrow;
+      EXPECT_EQ(got_kept, want_kept) << isa << narrow;
     }
   }
 }
