@@ -1,4 +1,5 @@
 // Tensors of bf16: conversions, dtypes of results, printing.
+#include <adjoint/core/activations.h>
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
@@ -124,6 +125,26 @@ TEST(BFloat16, ParametersAreUpdatedInF32) {
   const Tensor both[] = {gradient, g32};
   const Tensor one[] = {g32};
   EXPECT_EQ(sum_of_squares(both), 2 * sum_of_squares(one));
+}
+
+// A number beside a tensor is not rounded to bf16 first, in a recorded derivative either.
+TEST(BFloat16, SlopesAreNotRounded) {
+  constexpr float kSlope = 0.01f;  // 0.01001 in bf16
+  const Tensor x = numeric::random({300}, 1).to(DType::bf16),
+               dy = numeric::random({300}, 2).to(DType::bf16);
+  const auto gradient = [&](bool recorded) {
+    const Tensor leaf = x.detach().requires_grad_();
+    return grad({leaky_relu(leaf, 0.01)}, {leaf},
+                {.grad_outputs = {dy}, .create_graph = recorded})[0];
+  };
+  const std::vector<double> kernel = values(gradient(false)), recorded = values(gradient(true));
+  const std::vector<double> in = values(x), out = values(dy);
+  for (size_t i = 0; i < in.size(); ++i) {
+    const float scaled = kSlope * static_cast<float>(out[i]);
+    const auto expected = in[i] > 0 ? out[i] : static_cast<double>(bfloat16(scaled));
+    ASSERT_EQ(kernel[i], expected) << i;
+    ASSERT_EQ(recorded[i], expected) << i;
+  }
 }
 
 }  // namespace
