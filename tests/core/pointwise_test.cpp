@@ -215,7 +215,7 @@ TEST(Pointwise, ManyShortRows) {
       expect("exp", [](const Tensor& a, const Tensor&) { return exp(a); });
       expect("gradient", [](const Tensor& a, const Tensor& b) {
         const Tensor leaf = a.detach().requires_grad_();
-        const Shape shape = a.shape();
+        const Shape& shape = a.shape();
         tanh(leaf).backward({.gradient = expand(b, shape)});
         return leaf.grad();
       });
