@@ -12,8 +12,9 @@
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/sequential.h>
+#include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/sgd.h>
 #include <benchmark/benchmark.h>
 
 #include <functional>

@@ -21,8 +21,9 @@
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/sequential.h>
+#include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/sgd.h>
 #include <sys/resource.h>
 
 #include <algorithm>

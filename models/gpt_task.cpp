@@ -1,6 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/models/gpt_task.h>
+#include <adjoint/optim/groups.h>
 
 #include <algorithm>
 #include <string>

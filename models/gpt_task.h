@@ -5,6 +5,7 @@
 #include <adjoint/data/char_tokenizer.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/trainer.h>
+#include <adjoint/optim/adam.h>
 
 #include <functional>
 #include <optional>

@@ -1,4 +1,5 @@
-// Optimizers: what changes parameters from their gradients.
+// Optimizers: what changes parameters from their gradients. This is what all have in common; each
+// is in the header of its family (adam.h, sgd.h, ...).
 //
 //   optim::AdamW optimizer({{.slots = matrices, .options = {.lr = 1e-3, .weight_decay = 0.1}},
 //                           {.slots = vectors, .options = {.lr = 1e-3, .weight_decay = 0}}});
@@ -8,7 +9,9 @@
 //   optimizer.zero_grad();
 //
 // An optimizer holds the slots, not the module: moving the module leaves it valid. A parameter
-// without gradient is left alone, as in PyTorch. Not safe from several threads at once.
+// without gradient is left alone, as in PyTorch. Options have PyTorch's names and defaults;
+// `maximize` climbs instead of descending. Parameters may be of f32, f64, bf16 or f16: those of 16
+// bits have their moments in f32. Not safe from several threads at once.
 #pragma once
 
 #include <adjoint/core/slot.h>
@@ -16,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -43,7 +47,10 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   // Updates every parameter that has a gradient. Not recorded.
-  void step();
+  virtual void step();
+  // As torch's step(closure): the closure computes the loss anew, with grad mode on, and its
+  // gradients (zero_grad, forward, backward). Returns its first loss.
+  virtual double step(const std::function<Tensor()>& closure);
 
   // Forgets the gradients: they become undefined, so the next backward moves its own in.
   void zero_grad();
@@ -54,21 +61,27 @@ class Optimizer {
   void set_lr(size_t group, double lr);
   double lr(size_t group = 0) const;
   size_t group_count() const;
+  // The momentum of all groups, or the first beta. ConfigError for an optimizer without, or a value
+  // outside of [0, 1).
+  void set_momentum(double momentum);
 
   // All slots, group by group.
   const std::vector<NamedSlot>& slots() const { return slots_; }
 
-  // Multiplies every gradient in the next step only: clipping without a pass of its own.
-  void scale_gradients_once(double factor) { gradient_scale_ = factor; }
+  // Multiplies every gradient in the next step only, without a pass over memory: what clipping,
+  // loss scaling and the mean over accumulated batches want. Factors of several calls are
+  // multiplied.
+  void scale_gradients_once(double factor) { gradient_scale_ *= factor; }
+  double gradient_scale() const { return gradient_scale_; }
 
   // Clones; only for parameters that have been updated.
-  OptimizerState state() const;
+  virtual OptimizerState state() const;
   // Replaces the state. ConfigError naming every entry that is missing, unexpected or of another
   // shape or dtype, before anything changes.
-  void load_state(const OptimizerState& state);
+  virtual void load_state(const OptimizerState& state);
 
  protected:
-  static constexpr int kMoments = 3;
+  static constexpr size_t kMoments = 3;
 
   // One parameter's memory.
   struct Memory {
@@ -76,10 +89,16 @@ class Optimizer {
     std::array<Tensor, kMoments> moments;
   };
 
-  // The names of the moments that this optimizer keeps, in order; `count` of them.
-  struct MomentNames {
-    std::array<const char*, kMoments> names;
-    int count;
+  // What an optimizer keeps of a parameter in one place of `moments`: a tensor of the parameter's
+  // shape in what its dtype is computed in, unless it says otherwise.
+  struct Moment {
+    Moment(const char* kind, const Tensor& parameter, size_t at);
+    Moment(const char* kind, const Shape& sizes, DType of, size_t at);
+
+    const char* name;
+    Shape shape;
+    DType dtype;
+    size_t place;
   };
 
   struct Group {
@@ -91,7 +110,9 @@ class Optimizer {
   // floating.
   void add_group(std::vector<NamedSlot> slots);
   virtual double& group_lr(size_t group) = 0;
-  virtual MomentNames moment_names(size_t group) const = 0;
+  // nullptr for an optimizer without.
+  virtual double* group_momentum(size_t group) = 0;
+  virtual std::vector<Moment> moments(size_t group, const Tensor& parameter) const = 0;
   // One parameter with a gradient, and what is remembered of it; memory.step counts the updates
   // before this one.
   struct Update {
@@ -103,104 +124,50 @@ class Optimizer {
   // Updates all of these, or throws before it changes one.
   virtual void update(std::span<const Update> updates, double gradient_scale) = 0;
 
+  double take_gradient_scale() { return std::exchange(gradient_scale_, 1.0); }
+
  private:
   std::vector<Group> groups_;
   std::vector<NamedSlot> slots_;
   double gradient_scale_ = 1;
 };
 
-// The part that depends on the type of the options only.
+// The part that depends on the type of the options only, which has a `check() const` that throws
+// ConfigError.
 template <class Options>
 class OptimizerOf : public Optimizer {
  public:
+  explicit OptimizerOf(std::vector<NamedSlot> slots, const Options& options = {}) {
+    add(std::move(slots), options);
+  }
+  explicit OptimizerOf(std::vector<ParamGroup<Options>> groups) {
+    for (ParamGroup<Options>& group : groups) add(std::move(group.slots), group.options);
+  }
+
   // The options of a group, which may be changed between steps.
   Options& options(size_t group = 0) { return options_.at(group); }
 
  protected:
-  explicit OptimizerOf(std::vector<ParamGroup<Options>> groups) {
-    for (ParamGroup<Options>& group : groups) {
-      options_.push_back(group.options);
-      add_group(std::move(group.slots));
-    }
-  }
   const Options& group_options(size_t group) const { return options_[group]; }
 
  private:
+  void add(std::vector<NamedSlot> slots, const Options& options) {
+    options.check();
+    options_.push_back(options);
+    add_group(std::move(slots));
+  }
   double& group_lr(size_t group) override { return options_.at(group).lr; }
+  double* group_momentum(size_t group) override {
+    if constexpr (requires(Options & o) { o.momentum; }) {
+      return &options_.at(group).momentum;
+    } else if constexpr (requires(Options & o) { o.betas; }) {
+      return &options_.at(group).betas[0];
+    } else {
+      return nullptr;
+    }
+  }
 
   std::vector<Options> options_;
 };
-
-// Stochastic gradient descent with momentum, as torch.optim.SGD:
-//   g += weight_decay p;  m = momentum m + (1 - dampening) g (m = g at first);
-//   p -= lr (nesterov ? g + momentum m : m).
-struct SgdOptions {
-  double lr = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double weight_decay = 0;
-  bool nesterov = false;
-};
-class Sgd final : public OptimizerOf<SgdOptions> {
- public:
-  explicit Sgd(std::vector<NamedSlot> slots, const SgdOptions& options = {});
-  explicit Sgd(std::vector<ParamGroup<SgdOptions>> groups);
-
- private:
-  MomentNames moment_names(size_t group) const override;
-  void update(std::span<const Update> updates, double gradient_scale) override;
-};
-using SGD = Sgd;
-
-// What Adam and AdamW share.
-template <class Options>
-class AdamOf : public OptimizerOf<Options> {
- protected:
-  using typename Optimizer::MomentNames;
-  using typename Optimizer::Update;
-
-  AdamOf(const char* name, bool decoupled_decay, std::vector<ParamGroup<Options>> groups);
-
- private:
-  MomentNames moment_names(size_t group) const override;
-  void update(std::span<const Update> updates, double gradient_scale) override;
-
-  bool decoupled_decay_;
-};
-
-// Adam (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1), as torch.optim.Adam: weight decay is
-// added to the gradient. `amsgrad`: Reddi et al. 2018, arXiv 1904.09237.
-struct AdamOptions {
-  double lr = 1e-3;
-  std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 0;
-  bool amsgrad = false;
-};
-class Adam final : public AdamOf<AdamOptions> {
- public:
-  explicit Adam(std::vector<NamedSlot> slots, const AdamOptions& options = {});
-  explicit Adam(std::vector<ParamGroup<AdamOptions>> groups);
-};
-
-// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), as
-// torch.optim.AdamW: p -= lr weight_decay p comes first.
-struct AdamWOptions {
-  double lr = 1e-3;
-  std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
-  double weight_decay = 1e-2;
-  bool amsgrad = false;
-};
-class AdamW final : public AdamOf<AdamWOptions> {
- public:
-  explicit AdamW(std::vector<NamedSlot> slots, const AdamWOptions& options = {});
-  explicit AdamW(std::vector<ParamGroup<AdamWOptions>> groups);
-};
-
-// Splits parameters for weight decay as nanoGPT does: two or more dimensions decay, the others do
-// not. {decay, no_decay}.
-std::pair<std::vector<NamedSlot>, std::vector<NamedSlot>> split_by_dimension(
-    const std::vector<NamedSlot>& slots);
 
 }  // namespace adjoint::optim

@@ -2,6 +2,7 @@
 #include "core/kernels/fused_optimizer.h"
 
 #include "core/kernels/streams.h"
+#include "core/kernels/update_steps.h"
 #include "core/simd/vec.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
@@ -34,68 +35,81 @@ void for_pieces(const Exec& exec, Args* spans, int64_t count, int64_t piece, con
   exec.release(starts);
 }
 
-// Calls update(span)(at, lanes) for all vectors of all spans. Prefetching (1 and 4 KiB ahead) and
-// pieces eight times as long change nothing: memory is the bound.
-template <class T, class Args, class Update>
-void sweep(const Exec& exec, const Args* spans, int64_t count, const Update& update) {
-  for_pieces(
-      exec, spans, count, kGrain, [](const Args& a) { return a.n; },
-      [&](const Args& a, int64_t from, int64_t n) {
-        const auto step = update(a);
-        for_vectors<Register<T>::size>(n, [&](int64_t j, int lanes) { step(from + j, lanes); });
-      });
+// A rule on n elements, all of what is computed in.
+template <class T>
+using Apply = void (*)(const void* rule, const Piece<T>& piece, int64_t n);
+
+template <class Rule, class T>
+void apply(const void* rule, const Piece<T>& piece, int64_t n) {
+  const auto step = step_of<T>(*static_cast<const Rule*>(rule));
+  for_vectors<Register<T>::size>(
+      n, [&](int64_t i, int lanes) __attribute__((always_inline)) { step(piece, i, lanes); });
 }
 
-// Parameters at i, also in bf16 where the span has a place for them.
-template <class Args, class V>
-ADJOINT_INLINE void store_parameters(const Args& a, V x, int64_t i, int lanes) {
-  store(x, a.p + i, lanes);
-  if constexpr (__is_same(decltype(a.p), float*)) {
-    if (a.rounded != nullptr) store(x, a.rounded + i, lanes);
+// In the order of UpdateRule.
+template <class T>
+constexpr Apply<T> kApply[] = {
+    &apply<SgdRule, T>,  &apply<AsgdRule, T>, &apply<AdamRule, T>,     &apply<AdamaxRule, T>,
+    &apply<LambRule, T>, &apply<RmsRule, T>,  &apply<AdadeltaRule, T>, &apply<RpropRule, T>,
+    &apply<LionRule, T>, &apply<AddRule, T>,  &apply<AverageRule, T>,
+};
+static_assert(sizeof(kApply<float>) / sizeof(kApply<float>[0]) == kUpdateRules);
+
+template <class T>
+Piece<T> piece_of(const ParameterSpan& span, int64_t from) {
+  Piece<T> piece = {nullptr, nullptr, {}, nullptr};
+  for (int m = 0; m < kMaxMoments; ++m) {
+    if (span.moments[m] != nullptr) piece.moments[m] = static_cast<T*>(span.moments[m]) + from;
+  }
+  return piece;
+}
+
+template <class T>
+void update_piece(UpdateRule rule, const ParameterSpan& span, int64_t from, int64_t n) {
+  Piece<T> piece = piece_of<T>(span, from);
+  piece.p = static_cast<T*>(span.p) + from;
+  if (span.g != nullptr) piece.g = static_cast<const T*>(span.g) + from;
+  if (span.rounded != nullptr) piece.rounded = span.rounded + from;
+  kApply<T>[static_cast<int>(rule)](span.rule, piece, n);
+}
+
+// Types of storage go through the first cache as f32, so that no rule is compiled for them: the
+// bits are the same as converting in registers.
+template <class Half>
+void update_halves(UpdateRule rule, const ParameterSpan& span, int64_t from, int64_t n) {
+  constexpr int64_t kStaged = 1024;
+  float p[kStaged], g[kStaged];
+  for (const int64_t end = from + n; from < end; from += kStaged) {
+    const int64_t count = min_of(kStaged, end - from);
+    Half* stored = static_cast<Half*>(span.p) + from;
+    Piece<float> piece = piece_of<float>(span, from);
+    piece.p = p;
+    convert_block(stored, p, count);
+    if (span.g != nullptr) {
+      convert_block(static_cast<const Half*>(span.g) + from, g, count);
+      piece.g = g;
+    }
+    kApply<float>[static_cast<int>(rule)](span.rule, piece, count);
+    convert_block(p, stored, count);
   }
 }
 
-template <class T>
-void sgd(const Exec& exec, const SgdArgs<T, Computed<T>>* spans, int64_t count) {
-  using V = Register<T>;
-  sweep<T>(exec, spans, count, [](const SgdArgs<T, Computed<T>>& a) {
-    const V lr = a.lr, momentum = a.momentum, keep = 1 - a.dampening, decay = a.weight_decay;
-    const V scale = a.gradient_scale;
-    return [=](int64_t i, int lanes) {
-      const V p = load(a.p + i, lanes);
-      V g = fma(decay, p, load(a.g + i, lanes) * scale);
-      if (a.momentum_buffer != nullptr) {
-        V m = a.first_step ? g : fma(momentum, load(a.momentum_buffer + i, lanes), keep * g);
-        store(m, a.momentum_buffer + i, lanes);
-        g = a.nesterov ? fma(momentum, m, g) : m;
-      }
-      store_parameters(a, fnma(lr, g, p), i, lanes);
-    };
-  });
-}
-
-template <class T>
-void adam(const Exec& exec, const AdamArgs<T, Computed<T>>* spans, int64_t count) {
-  using V = Register<T>;
-  sweep<T>(exec, spans, count, [](const AdamArgs<T, Computed<T>>& a) {
-    const V decay = a.decay, l2 = a.l2, step_size = a.step_size, v_scale = a.v_scale, eps = a.eps;
-    const V beta2 = a.beta2, rest1 = 1 - a.beta1, rest2 = 1 - a.beta2, scale = a.gradient_scale;
-    return [=](int64_t i, int lanes) {
-      V p = load(a.p + i, lanes);
-      const V g = fma(l2, p, load(a.g + i, lanes) * scale);
-      p *= decay;
-      V m = load(a.m + i, lanes), v = load(a.v + i, lanes);
-      m = fma(rest1, g - m, m);
-      v = fma(beta2, v, rest2 * g * g);
-      store(m, a.m + i, lanes);
-      store(v, a.v + i, lanes);
-      if (a.v_max != nullptr) {
-        v = maximum(v, load(a.v_max + i, lanes));
-        store(v, a.v_max + i, lanes);
-      }
-      store_parameters(a, fnma(step_size, m / fma(sqrt(v), v_scale, eps), p), i, lanes);
-    };
-  });
+// Prefetching (1 and 4 KiB ahead) and pieces eight times as long change nothing: memory is the
+// bound.
+void update(const Exec& exec, UpdateRule rule, const ParameterSpan* spans, int64_t count) {
+  for_pieces(
+      exec, spans, count, kGrain, [](const ParameterSpan& span) { return span.n; },
+      [rule](const ParameterSpan& span, int64_t from, int64_t n) {
+        if (span.dtype == kF32) {
+          update_piece<float>(rule, span, from, n);
+        } else if (span.dtype == kF64) {
+          update_piece<double>(rule, span, from, n);
+        } else if (span.dtype == kBf16) {
+          update_halves<bfloat16>(rule, span, from, n);
+        } else {
+          update_halves<float16>(rule, span, from, n);
+        }
+      });
 }
 
 // Eight elements, which the compiler widens with whatever the instruction set has.
@@ -115,7 +129,7 @@ struct Eight<double> {
 constexpr int64_t kSpan = 8192;
 
 template <class T>
-double squares_of_block(const T* x, int64_t count) {
+double squares_of(const T* x, int64_t count) {
   using Narrow = typename Eight<Computed<T>>::type;
   Wide sum = {};
   int64_t i = 0;
@@ -136,9 +150,24 @@ double squares_of_block(const T* x, int64_t count) {
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-template <class T>
-void sum_of_squares(const Exec& exec, SquaresArgs<T>* spans, int64_t count) {
-  const auto blocks_of = [](const SquaresArgs<T>& a) { return ceil_div(a.n, kSpan); };
+double squares_of_block(const SquaresSpan& span, int64_t block) {
+  const int64_t from = block * kSpan, count = min_of(kSpan, span.n - from);
+  const auto* bytes = static_cast<const char*>(span.x);
+  const char* at = bytes + from * (span.dtype == kF64 ? 8 : span.dtype == kF32 ? 4 : 2);
+  switch (span.dtype) {
+    case kF64:
+      return squares_of(reinterpret_cast<const double*>(at), count);
+    case kBf16:
+      return squares_of(reinterpret_cast<const bfloat16*>(at), count);
+    case kF16:
+      return squares_of(reinterpret_cast<const float16*>(at), count);
+    default:
+      return squares_of(reinterpret_cast<const float*>(at), count);
+  }
+}
+
+void sum_of_squares(const Exec& exec, SquaresSpan* spans, int64_t count) {
+  const auto blocks_of = [](const SquaresSpan& a) { return ceil_div(a.n, kSpan); };
   int64_t blocks = 0;
   for (int64_t i = 0; i < count; ++i) blocks += blocks_of(spans[i]);
   auto* sums = static_cast<double*>(exec.acquire(static_cast<size_t>(max_of(1, blocks)) * 8));
@@ -150,10 +179,9 @@ void sum_of_squares(const Exec& exec, SquaresArgs<T>* spans, int64_t count) {
   }
   constexpr int64_t kBlocks = 2;  // of a task
   for_pieces(exec, spans, count, kBlocks, blocks_of,
-             [&](const SquaresArgs<T>& a, int64_t from, int64_t n) {
+             [&](const SquaresSpan& a, int64_t from, int64_t n) {
                for (int64_t b = from; b < from + n; ++b) {
-                 sums[static_cast<int64_t>(a.sum) + b] =
-                     squares_of_block(a.x + b * kSpan, min_of(kSpan, a.n - b * kSpan));
+                 sums[static_cast<int64_t>(a.sum) + b] = squares_of_block(a, b);
                }
              });
   for (int64_t i = 0; i < count; ++i) {
@@ -170,16 +198,7 @@ void sum_of_squares(const Exec& exec, SquaresArgs<T>* spans, int64_t count) {
 }  // namespace
 
 extern const FusedOptimizerTable ADJOINT_TABLE;
-constinit const FusedOptimizerTable ADJOINT_TABLE = {
-    .sgd_f32 = &sgd<float>,
-    .sgd_f64 = &sgd<double>,
-    .sgd_bf16 = &sgd<bfloat16>,
-    .adam_f32 = &adam<float>,
-    .adam_f64 = &adam<double>,
-    .adam_bf16 = &adam<bfloat16>,
-    .sum_of_squares_f32 = &sum_of_squares<float>,
-    .sum_of_squares_f64 = &sum_of_squares<double>,
-    .sum_of_squares_bf16 = &sum_of_squares<bfloat16>,
-};
+constinit const FusedOptimizerTable ADJOINT_TABLE = {.update = &update,
+                                                     .sum_of_squares = &sum_of_squares};
 
 }  // namespace adjoint::kernels::ADJOINT_ISA

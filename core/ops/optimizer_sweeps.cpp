@@ -4,14 +4,19 @@
 #include <adjoint/core/optimizer_sweeps.h>
 #include <adjoint/core/pointwise.h>
 
-#include <cmath>
-#include <initializer_list>
 #include <vector>
 
 #include "core/ops/loops.h"
 
 namespace adjoint {
 namespace {
+
+const char* name(UpdateRule rule) {
+  constexpr const char* kNames[kUpdateRules] = {
+      "sgd_sweep",      "asgd_sweep",  "adam_sweep", "adamax_sweep", "lamb_sweep",   "rms_sweep",
+      "adadelta_sweep", "rprop_sweep", "lion_sweep", "add_sweep",    "average_sweep"};
+  return kNames[static_cast<int>(rule)];
+}
 
 void check_fits(const char* op, const Tensor& parameter, const Tensor& x, const char* what,
                 DType dtype) {
@@ -28,94 +33,42 @@ Tensor in_one_span(const Tensor& x, std::vector<Tensor>& copies) {
   return copies.back();
 }
 
-// Checks everything and returns the gradient as one packed span.
-Tensor prepare(const char* op, const Tensor& parameter, const Tensor& gradient,
-               std::initializer_list<const Tensor*> moments, std::vector<Tensor>& copies) {
-  check<DTypeError>(is_floating_point(parameter.dtype()) && parameter.dtype() != DType::f16, op,
-                    ": parameter of dtype ", parameter.dtype(),
-                    "; expected f32, f64 or bf16: f16 keeps too little of a step");
+// Checks everything and returns the gradient as one packed span, undefined for a rule without.
+Tensor prepare(const UpdateTraits& traits, const UpdateTensors& u, std::vector<Tensor>& copies) {
+  const char* op = name(traits.rule);
+  const Tensor& parameter = u.parameter;
+  check<DTypeError>(is_floating_point(parameter.dtype()), op, ": parameter of dtype ",
+                    parameter.dtype(), "; expected a floating dtype");
   check<ShapeError>(parameter.is_contiguous(), op, ": parameter of shape ", parameter.shape(),
                     " with strides ", parameter.strides(), "; expected a contiguous one");
-  check_fits(op, parameter, gradient, "gradient", parameter.dtype());
-  for (const Tensor* moment : moments) {
-    if (!moment->defined()) continue;
+  if (traits.gradient) check_fits(op, parameter, u.gradient, "gradient", parameter.dtype());
+  for (int m = 0; m < kMaxMoments; ++m) {
+    const Tensor* moment = u.moments[static_cast<size_t>(m)];
+    const bool there = moment != nullptr && moment->defined();
+    check<Error>(there || m >= traits.required, op, ": moment ", m, " is undefined; expected ",
+                 traits.required, " tensors");
+    if (!there) continue;
     check_fits(op, parameter, *moment, "moment", computed_in(parameter.dtype()));
     check<ShapeError>(moment->is_contiguous(), op, ": moment with strides ", moment->strides(),
                       "; expected a contiguous one");
   }
-  return in_one_span(gradient, copies);
+  return traits.gradient ? in_one_span(u.gradient, copies) : Tensor();
 }
 
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.impl()->data<T>() : nullptr;
-}
-
-template <class T, class M>
-kernels::SgdArgs<T, M> sgd_args(const Tensor& p, const Tensor& g, const Tensor& buffer,
-                                const SgdSweep& o) {
-  return {.n = p.numel(),
-          .p = p.impl()->data<T>(),
-          .g = g.impl()->data<T>(),
-          .momentum_buffer = data_or_null<M>(buffer),
-          .rounded = nullptr,
-          .lr = o.lr,
-          .momentum = o.momentum,
-          .dampening = o.dampening,
-          .weight_decay = o.weight_decay,
-          .gradient_scale = o.gradient_scale,
-          .nesterov = o.nesterov,
-          .first_step = o.first_step};
-}
-
-// 1 - beta^step of both moments; parameters are mostly at the same step.
-struct Corrections {
-  double beta1 = 0, beta2 = 0, of_m = 0, of_v = 0;
-  int64_t step = 0;
-
-  const Corrections& at(const AdamSweep& o) {
-    if (o.step != step || o.beta1 != beta1 || o.beta2 != beta2) {
-      const auto t = static_cast<double>(o.step);
-      *this = {o.beta1, o.beta2, 1 - std::pow(o.beta1, t), 1 - std::pow(o.beta2, t), o.step};
-    }
-    return *this;
+kernels::ParameterSpan span_of(const UpdateTensors& u, const Tensor& gradient, const void* rule) {
+  kernels::ParameterSpan span = {.n = u.parameter.numel(),
+                                 .p = u.parameter.impl()->bytes(),
+                                 .g = gradient.defined() ? gradient.impl()->bytes() : nullptr,
+                                 .moments = {},
+                                 .rounded = nullptr,
+                                 .rule = rule,
+                                 .dtype = static_cast<kernels::Place>(u.parameter.dtype())};
+  for (size_t m = 0; m < kMaxMoments; ++m) {
+    const Tensor* moment = u.moments[m];
+    if (moment != nullptr && moment->defined()) span.moments[m] = moment->impl()->bytes();
   }
-};
-
-template <class T, class M>
-kernels::AdamArgs<T, M> adam_args(const AdamUpdate& u, const Tensor& g,
-                                  const Corrections& corrections) {
-  const AdamSweep& o = u.options;
-  return {.n = u.parameter.numel(),
-          .p = u.parameter.impl()->data<T>(),
-          .g = g.impl()->data<T>(),
-          .m = u.m.impl()->data<M>(),
-          .v = u.v.impl()->data<M>(),
-          .v_max = data_or_null<M>(u.v_max),
-          .rounded = nullptr,
-          .decay = o.decoupled_decay ? 1 - o.lr * o.weight_decay : 1,
-          .l2 = o.decoupled_decay ? 0 : o.weight_decay,
-          .beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .step_size = o.lr / corrections.of_m,
-          .v_scale = 1 / std::sqrt(corrections.of_v),
-          .eps = o.eps,
-          .gradient_scale = o.gradient_scale};
+  return span;
 }
-
-// The spans of a call, by the dtype of the parameters.
-template <class F32, class F64, class Bf16>
-struct Spans {
-  std::vector<F32> f32;
-  std::vector<F64> f64;
-  std::vector<Bf16> bf16;
-
-  // add(the vector of that dtype).
-  template <class Add>
-  void add(DType dtype, const Add& add) {
-    dtype == DType::f32 ? add(f32) : dtype == DType::f64 ? add(f64) : add(bf16);
-  }
-};
 
 // The bf16 copies that a sweep writes: of each parameter that products have read rounded since the
 // last one.
@@ -128,15 +81,20 @@ class RoundedCopies {
     for (const Copy& copy : copies_) PackedWeight::destroy(copy.weight);
   }
 
-  // Gives each span of f32 its place, or none where there is no memory for a copy that only saves
-  // time. Nothing may be checked any more.
-  template <class Update, class Args>
-  void place(std::span<const Update> updates, std::vector<Args>& spans) {
-    copies_.reserve(updates.size());
-    size_t at = 0;
-    for (const Update& u : updates) {
-      if (u.parameter.dtype() == DType::f32) spans[at++].rounded = place_for(u.parameter);
+  // A place for the parameter, or none where there is no memory for a copy that only saves time.
+  // Nothing may be checked any more.
+  bfloat16* place_for(const Tensor& parameter) {
+    Storage* storage = parameter.impl()->storage;
+    if (parameter.dtype() != DType::f32 || !storage->packed.take_wanted()) return nullptr;
+    const auto elements = static_cast<int64_t>(storage->bytes / sizeof(float));
+    if (parameter.numel() != elements) return nullptr;
+    storage->packed.clear();  // what is written now may take its place
+    try {
+      copies_.push_back({storage, PackedWeight::create(PackedWeight::Key::rounded(elements))});
+    } catch (const Error&) {
+      return nullptr;
     }
+    return static_cast<bfloat16*>(copies_.back().weight->panels);
   }
 
   // When all are written, and their parameters marked as changed.
@@ -151,105 +109,68 @@ class RoundedCopies {
     PackedWeight* weight;
   };
 
-  bfloat16* place_for(const Tensor& parameter) {
-    Storage* storage = parameter.impl()->storage;
-    if (!storage->packed.take_wanted()) return nullptr;
-    const auto elements = static_cast<int64_t>(storage->bytes / sizeof(float));
-    if (parameter.numel() != elements) return nullptr;
-    storage->packed.clear();  // what is written now may take its place
-    try {
-      copies_.push_back({storage, PackedWeight::create(PackedWeight::Key::rounded(elements))});
-    } catch (const Error&) {
-      return nullptr;
-    }
-    return static_cast<bfloat16*>(copies_.back().weight->panels);
-  }
-
   std::vector<Copy> copies_;
 };
 
-template <class Args, class Kernel>
-void run(std::vector<Args>& spans, Kernel kernel) {
-  if (!spans.empty()) kernel(KernelScope(), spans.data(), static_cast<int64_t>(spans.size()));
-}
-
 }  // namespace
 
-void sgd_sweep(std::span<const SgdUpdate> updates) {
+void detail::sweep(const UpdateTraits& traits, const UpdateTensors* tensors, const void* rules,
+                   size_t stride, size_t count) {
   const NoGrad guard;
+  const auto nth = [stride](const void* first, size_t i) {
+    return static_cast<const void*>(static_cast<const char*>(first) + i * stride);
+  };
+  const auto tensors_of = [&](size_t i) -> const UpdateTensors& {
+    return *static_cast<const UpdateTensors*>(nth(tensors, i));
+  };
   std::vector<Tensor> gradients;
-  Spans<kernels::SgdArgs<float>, kernels::SgdArgs<double>, kernels::SgdArgs<bfloat16, float>> spans;
-  spans.f32.reserve(updates.size());
-  for (const SgdUpdate& u : updates) {
-    const Tensor g = prepare("sgd_sweep", u.parameter, u.gradient, {&u.momentum_buffer}, gradients);
-    const auto args = [&]<class T, class M>(std::vector<kernels::SgdArgs<T, M>>& of_dtype) {
-      of_dtype.push_back(sgd_args<T, M>(u.parameter, g, u.momentum_buffer, u.options));
-    };
-    spans.add(u.parameter.dtype(), args);
+  std::vector<kernels::ParameterSpan> spans;
+  spans.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const UpdateTensors& u = tensors_of(i);
+    spans.push_back(span_of(u, prepare(traits, u, gradients), nth(rules, i)));
   }
   RoundedCopies copies;
-  copies.place(updates, spans.f32);
-  run(spans.f32, kernel_table().fused_optimizer.sgd_f32);
-  run(spans.f64, kernel_table().fused_optimizer.sgd_f64);
-  run(spans.bf16, kernel_table().fused_optimizer.sgd_bf16);
-  for (const SgdUpdate& u : updates) u.parameter.mark_changed("sgd_sweep");
+  if (traits.parameter) {
+    for (size_t i = 0; i < count; ++i) spans[i].rounded = copies.place_for(tensors_of(i).parameter);
+  }
+  kernel_table().fused_optimizer.update(KernelScope(), traits.rule, spans.data(),
+                                        static_cast<int64_t>(count));
+  for (size_t i = 0; i < count; ++i) {
+    const UpdateTensors& u = tensors_of(i);
+    if (traits.parameter) u.parameter.mark_changed(name(traits.rule));
+    for (const Tensor* moment : u.moments) {
+      if (moment != nullptr && moment->defined()) moment->mark_changed(name(traits.rule));
+    }
+  }
   copies.publish();
 }
 
-void adam_sweep(std::span<const AdamUpdate> updates) {
-  const NoGrad guard;
-  std::vector<Tensor> gradients;
-  Spans<kernels::AdamArgs<float>, kernels::AdamArgs<double>, kernels::AdamArgs<bfloat16, float>>
-      spans;
-  Corrections corrections;
-  spans.f32.reserve(updates.size());
-  for (const AdamUpdate& u : updates) {
-    const Tensor g =
-        prepare("adam_sweep", u.parameter, u.gradient, {&u.m, &u.v, &u.v_max}, gradients);
-    check<Error>(u.m.defined() && u.v.defined(),
-                 "adam_sweep: undefined moments; expected two tensors");
-    check<Error>(u.options.step >= 1, "adam_sweep: step ", u.options.step, "; expected 1 or more");
-    const auto args = [&]<class T, class M>(std::vector<kernels::AdamArgs<T, M>>& of_dtype) {
-      of_dtype.push_back(adam_args<T, M>(u, g, corrections.at(u.options)));
-    };
-    spans.add(u.parameter.dtype(), args);
-  }
-  RoundedCopies copies;
-  copies.place(updates, spans.f32);
-  run(spans.f32, kernel_table().fused_optimizer.adam_f32);
-  run(spans.f64, kernel_table().fused_optimizer.adam_f64);
-  run(spans.bf16, kernel_table().fused_optimizer.adam_bf16);
-  for (const AdamUpdate& u : updates) u.parameter.mark_changed("adam_sweep");
-  copies.publish();
-}
-
-double sum_of_squares(std::span<const Tensor> tensors) {
+std::vector<double> sums_of_squares(std::span<const Tensor> tensors) {
   const NoGrad guard;
   std::vector<Tensor> copies;
-  Spans<kernels::SquaresArgs<float>, kernels::SquaresArgs<double>, kernels::SquaresArgs<bfloat16>>
-      spans;
-  spans.f32.reserve(tensors.size());
+  std::vector<kernels::SquaresSpan> spans;
+  spans.reserve(tensors.size());
   for (const Tensor& x : tensors) {
     check<DTypeError>(is_floating_point(x.dtype()), "sum_of_squares: dtype ", x.dtype(),
                       "; expected a floating dtype");
     const Tensor packed = in_one_span(x, copies);
-    const auto args = [&packed]<class T>(std::vector<kernels::SquaresArgs<T>>& of_dtype) {
-      of_dtype.push_back({packed.numel(), packed.impl()->data<T>(), 0});
-    };
-    spans.add(x.dtype(), args);
+    spans.push_back(
+        {packed.numel(), packed.impl()->bytes(), static_cast<kernels::Place>(x.dtype()), 0});
   }
-  run(spans.f32, kernel_table().fused_optimizer.sum_of_squares_f32);
-  run(spans.f64, kernel_table().fused_optimizer.sum_of_squares_f64);
-  run(spans.bf16, kernel_table().fused_optimizer.sum_of_squares_bf16);
-  // In the order of the tensors.
+  if (!spans.empty()) {
+    kernel_table().fused_optimizer.sum_of_squares(KernelScope(), spans.data(),
+                                                  static_cast<int64_t>(spans.size()));
+  }
+  std::vector<double> sums;
+  sums.reserve(spans.size());
+  for (const kernels::SquaresSpan& span : spans) sums.push_back(span.sum);
+  return sums;
+}
+
+double sum_of_squares(std::span<const Tensor> tensors) {
   double sum = 0;
-  size_t at[kDTypes] = {};
-  for (const Tensor& x : tensors) {
-    const size_t i = at[index(x.dtype())]++;
-    sum += x.dtype() == DType::f32   ? spans.f32[i].sum
-           : x.dtype() == DType::f64 ? spans.f64[i].sum
-                                     : spans.bf16[i].sum;
-  }
+  for (const double part : sums_of_squares(tensors)) sum += part;
   return sum;
 }
 

@@ -7,6 +7,7 @@
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/gpt_task.h>
 #include <adjoint/models/trainer.h>
+#include <adjoint/optim/groups.h>
 
 #include <cstdlib>
 #include <iostream>

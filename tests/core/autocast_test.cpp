@@ -152,14 +152,11 @@ const PackedWeight* copy_of(const Tensor& w) {
   return w.impl()->storage->packed.find(PackedWeight::Key::rounded(w.numel()));
 }
 void sgd(const Tensor& w, const Tensor& gradient) {
-  const Tensor no_momentum;
-  const std::vector<SgdUpdate> updates{{w, gradient, no_momentum, {.lr = 0.5}}};
-  sgd_sweep(updates);
+  sweep(RuleUpdate<SgdRule>{{w, gradient}, {.lr = 0.5}});
 }
 void adam(const Tensor& w, const Tensor& gradient) {
-  const Tensor m = zeros_like(w), v = zeros_like(w), no_maximum;
-  const std::vector<AdamUpdate> updates{{w, gradient, m, v, no_maximum, {.lr = 0.5}}};
-  adam_sweep(updates);
+  const Tensor m = zeros_like(w), v = zeros_like(w);
+  sweep(RuleUpdate<AdamRule>{{w, gradient, {&m, &v}}, {.step_size = 0.5}});
 }
 
 TEST(RoundedCopies, AreOfWhatTheSweepWrote) {

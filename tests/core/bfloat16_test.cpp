@@ -108,19 +108,18 @@ TEST(BFloat16, ParametersAreUpdatedInF32) {
                gradient = numeric::random({1003}, 2, DType::bf16);
   Tensor narrow = start.clone(), wide = start.to(DType::f32);
   Tensor m = zeros({1003}), v = zeros({1003}), m32 = zeros({1003}), v32 = zeros({1003});
-  const Tensor none, g32 = gradient.to(DType::f32);
-  const AdamSweep options{.lr = 0.1, .weight_decay = 0.1, .decoupled_decay = true};
-  const AdamUpdate updates[] = {{narrow, gradient, m, v, none, options},
-                                {wide, g32, m32, v32, none, options}};
-  adam_sweep(updates);
+  const Tensor g32 = gradient.to(DType::f32);
+  const AdamRule adam{.decay = 0.99, .step_size = 1, .v_scale = 30, .eps = 1e-8};
+  const RuleUpdate<AdamRule> updates[] = {{{narrow, gradient, {&m, &v}}, adam},
+                                          {{wide, g32, {&m32, &v32}}, adam}};
+  sweep(updates);
   numeric::expect_same_bits(narrow, wide.to(DType::bf16));
   numeric::expect_same_bits(m, m32);
   numeric::expect_same_bits(v, v32);
-  const SgdUpdate steps[] = {{narrow, gradient, m, {.lr = 0.5, .momentum = 0.9}}};
   wide = narrow.to(DType::f32);
-  const SgdUpdate wide_steps[] = {{wide, g32, m32, {.lr = 0.5, .momentum = 0.9}}};
-  sgd_sweep(steps);
-  sgd_sweep(wide_steps);
+  const SgdRule sgd{.lr = 0.5, .momentum = 0.9};
+  const RuleUpdate<SgdRule> steps[] = {{{narrow, gradient, {&m}}, sgd}, {{wide, g32, {&m32}}, sgd}};
+  sweep(steps);
   numeric::expect_same_bits(narrow, wide.to(DType::bf16));
   const Tensor both[] = {gradient, g32};
   const Tensor one[] = {g32};

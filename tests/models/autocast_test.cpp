@@ -5,7 +5,7 @@
 #include <adjoint/core/layout.h>
 #include <adjoint/core/random.h>
 #include <adjoint/core/random_tensors.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/adam.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -5,6 +5,7 @@
 #include <adjoint/models/checkpoint.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/gpt_task.h>
+#include <adjoint/optim/adam.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

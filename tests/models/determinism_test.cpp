@@ -2,8 +2,8 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/random.h>
 #include <adjoint/core/random_tensors.h>
+#include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
-#include <adjoint/optim/optimizer.h>
 #include <gtest/gtest.h>
 
 #include <string>

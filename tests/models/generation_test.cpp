@@ -1,6 +1,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/models/generation.h>
+#include <adjoint/optim/sgd.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

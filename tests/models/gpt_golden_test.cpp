@@ -1,6 +1,7 @@
 // A two-layer GPT against PyTorch's: tests/golden/gpt_2_layers.py.
 #include <adjoint/core/safetensors.h>
 #include <adjoint/models/gpt_task.h>
+#include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
 #include <gtest/gtest.h>
 

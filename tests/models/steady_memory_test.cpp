@@ -10,8 +10,8 @@
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/sequential.h>
+#include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
-#include <adjoint/optim/optimizer.h>
 #include <gtest/gtest.h>
 
 #include <csignal>

@@ -9,6 +9,8 @@
 #include <adjoint/models/trainer.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/sequential.h>
+#include <adjoint/optim/adam.h>
+#include <adjoint/optim/sgd.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
