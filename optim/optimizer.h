@@ -73,6 +73,8 @@ class Optimizer {
   // multiplied.
   void scale_gradients_once(double factor) { gradient_scale_ *= factor; }
   double gradient_scale() const { return gradient_scale_; }
+  // Forgets the factor, as a step does, and returns it.
+  double take_gradient_scale() { return std::exchange(gradient_scale_, 1.0); }
 
   // Clones; only for parameters that have been updated.
   virtual OptimizerState state() const;
@@ -123,8 +125,6 @@ class Optimizer {
   };
   // Updates all of these, or throws before it changes one.
   virtual void update(std::span<const Update> updates, double gradient_scale) = 0;
-
-  double take_gradient_scale() { return std::exchange(gradient_scale_, 1.0); }
 
  private:
   std::vector<Group> groups_;

@@ -28,7 +28,8 @@ BEGIN {
   above["autograd"] = " functional gradcheck "
 
   kernel_rule = "kernels and simd include only each other, <adjoint/core/bfloat16.h>, " \
-                "<adjoint/core/float16.h>, <cstdint>, <cstddef> and intrinsics"
+                "<adjoint/core/float16.h>, <adjoint/core/update_rules.h>, <cstdint>, " \
+                "<cstddef> and intrinsics"
 
   # Written in two parts, for these lines are read by their own rules.
   marks = "(^|[^A-Za-z0-9_])(TO" "DO|FIX" "ME|X" "XX|HA" "CK)($|[^A-Za-z0-9_])"
@@ -81,7 +82,7 @@ function check_public(path,    part, name) {
   if (!(path in exists)) { at("there is no " path); return }
   split(path, part, "/")
   if (!index(sees[top], " " part[1] " ")) at(top " may not include " part[1])
-  if (is_kernel_code() && path != "core/bfloat16.h" && path != "core/float16.h") at(kernel_rule)
+  if (is_kernel_code() && path !~ /^core\/(bfloat16|float16|update_rules)\.h$/) at(kernel_rule)
   if (path == "core/op_catalog.h" && is_library(top) && layer != "catalog") {
     at("the catalogue is for tests, tools and benchmarks")
   }
