@@ -225,7 +225,7 @@ StepReport Trainer::one_step() {
   report.grad_norm = options_.grad_clip > 0 ? optim::clip_grad_norm_(optimizer_, options_.grad_clip)
                                             : optim::grad_norm(slots_);
   check_finite(report.train_loss, report.grad_norm);
-  optimizer_.set_lr(report.lr);
+  schedule_.apply(optimizer_, state_.step);
   optimizer_.step();
   optimizer_.zero_grad();
   report.step = ++state_.step;

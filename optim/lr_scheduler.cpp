@@ -162,7 +162,8 @@ CyclicLR::CyclicLR(CyclicLROptions options) : options_(std::move(options)) {
 double CyclicLR::height(int64_t step) const {
   const CyclicLROptions& o = options_;
   const int64_t size = o.step_size_up + o.step_size_down.value_or(o.step_size_up);
-  const auto cycle = static_cast<double>(step / size + 1), at = static_cast<double>(step);
+  const int64_t before = step / size;  // whole cycles
+  const auto cycle = static_cast<double>(before + 1), at = static_cast<double>(step);
   const double part = ratio(step % size, size), turn = ratio(o.step_size_up, size);
   const double up = part <= turn ? part / turn : (part - 1) / (turn - 1);
   if (o.scale_fn) return up * o.scale_fn(o.scale_mode == CyclicScale::cycle ? cycle : at);

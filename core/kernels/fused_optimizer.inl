@@ -76,7 +76,7 @@ void update_piece(UpdateRule rule, const ParameterSpan& span, int64_t from, int6
 // Types of storage go through the first cache as f32, so that no rule is compiled for them: the
 // bits are the same as converting in registers.
 template <class Half>
-void update_halves(UpdateRule rule, const ParameterSpan& span, int64_t from, int64_t n) {
+void update_halves(const UpdateTraits& traits, const ParameterSpan& span, int64_t from, int64_t n) {
   constexpr int64_t kStaged = 1024;
   float p[kStaged], g[kStaged];
   for (const int64_t end = from + n; from < end; from += kStaged) {
@@ -89,25 +89,26 @@ void update_halves(UpdateRule rule, const ParameterSpan& span, int64_t from, int
       convert_block(static_cast<const Half*>(span.g) + from, g, count);
       piece.g = g;
     }
-    kApply<float>[static_cast<int>(rule)](span.rule, piece, count);
-    convert_block(p, stored, count);
+    kApply<float>[static_cast<int>(traits.rule)](span.rule, piece, count);
+    if (traits.parameter) convert_block(p, stored, count);
   }
 }
 
 // Prefetching (1 and 4 KiB ahead) and pieces eight times as long change nothing: memory is the
 // bound.
-void update(const Exec& exec, UpdateRule rule, const ParameterSpan* spans, int64_t count) {
+void update(const Exec& exec, const UpdateTraits& traits, const ParameterSpan* spans,
+            int64_t count) {
   for_pieces(
       exec, spans, count, kGrain, [](const ParameterSpan& span) { return span.n; },
-      [rule](const ParameterSpan& span, int64_t from, int64_t n) {
+      [&traits](const ParameterSpan& span, int64_t from, int64_t n) {
         if (span.dtype == kF32) {
-          update_piece<float>(rule, span, from, n);
+          update_piece<float>(traits.rule, span, from, n);
         } else if (span.dtype == kF64) {
-          update_piece<double>(rule, span, from, n);
+          update_piece<double>(traits.rule, span, from, n);
         } else if (span.dtype == kBf16) {
-          update_halves<bfloat16>(rule, span, from, n);
+          update_halves<bfloat16>(traits, span, from, n);
         } else {
-          update_halves<float16>(rule, span, from, n);
+          update_halves<float16>(traits, span, from, n);
         }
       });
 }
