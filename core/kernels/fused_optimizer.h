@@ -33,7 +33,7 @@ struct SquaresSpan {
 // Each takes `count` spans, of any floating dtypes, in one job: many small parameters cost no more
 // than one large one.
 struct FusedOptimizerTable {
-  void (*update)(const Exec&, const UpdateTraits&, const ParameterSpan* spans, int64_t count);
+  void (*update)(const Exec&, UpdateRule rule, const ParameterSpan* spans, int64_t count);
   // The sum of squares of each span, in f64, by a tree that depends on its n only.
   void (*sum_of_squares)(const Exec&, SquaresSpan* spans, int64_t count);
 };

@@ -35,7 +35,7 @@ void for_pieces(const Exec& exec, Args* spans, int64_t count, int64_t piece, con
   exec.release(starts);
 }
 
-// A rule on n elements, all of what is computed in.
+// A rule on n elements.
 template <class T>
 using Apply = void (*)(const void* rule, const Piece<T>& piece, int64_t n);
 
@@ -56,59 +56,31 @@ constexpr Apply<T> kApply[] = {
 static_assert(sizeof(kApply<float>) / sizeof(kApply<float>[0]) == kUpdateRules);
 
 template <class T>
-Piece<T> piece_of(const ParameterSpan& span, int64_t from) {
-  Piece<T> piece = {nullptr, nullptr, {}, nullptr};
-  for (int m = 0; m < kMaxMoments; ++m) {
-    if (span.moments[m] != nullptr) piece.moments[m] = static_cast<T*>(span.moments[m]) + from;
-  }
-  return piece;
-}
-
-template <class T>
 void update_piece(UpdateRule rule, const ParameterSpan& span, int64_t from, int64_t n) {
-  Piece<T> piece = piece_of<T>(span, from);
-  piece.p = static_cast<T*>(span.p) + from;
+  Piece<T> piece = {static_cast<T*>(span.p) + from, nullptr, {}, nullptr};
   if (span.g != nullptr) piece.g = static_cast<const T*>(span.g) + from;
+  for (int m = 0; m < kMaxMoments; ++m) {
+    if (span.moments[m] == nullptr) continue;
+    piece.moments[m] = static_cast<Computed<T>*>(span.moments[m]) + from;
+  }
   if (span.rounded != nullptr) piece.rounded = span.rounded + from;
   kApply<T>[static_cast<int>(rule)](span.rule, piece, n);
 }
 
-// Types of storage go through the first cache as f32, so that no rule is compiled for them: the
-// bits are the same as converting in registers.
-template <class Half>
-void update_halves(const UpdateTraits& traits, const ParameterSpan& span, int64_t from, int64_t n) {
-  constexpr int64_t kStaged = 1024;
-  float p[kStaged], g[kStaged];
-  for (const int64_t end = from + n; from < end; from += kStaged) {
-    const int64_t count = min_of(kStaged, end - from);
-    Half* stored = static_cast<Half*>(span.p) + from;
-    Piece<float> piece = piece_of<float>(span, from);
-    piece.p = p;
-    convert_block(stored, p, count);
-    if (span.g != nullptr) {
-      convert_block(static_cast<const Half*>(span.g) + from, g, count);
-      piece.g = g;
-    }
-    kApply<float>[static_cast<int>(traits.rule)](span.rule, piece, count);
-    if (traits.parameter) convert_block(p, stored, count);
-  }
-}
-
 // Prefetching (1 and 4 KiB ahead) and pieces eight times as long change nothing: memory is the
 // bound.
-void update(const Exec& exec, const UpdateTraits& traits, const ParameterSpan* spans,
-            int64_t count) {
+void update(const Exec& exec, UpdateRule rule, const ParameterSpan* spans, int64_t count) {
   for_pieces(
       exec, spans, count, kGrain, [](const ParameterSpan& span) { return span.n; },
-      [&traits](const ParameterSpan& span, int64_t from, int64_t n) {
+      [rule](const ParameterSpan& span, int64_t from, int64_t n) {
         if (span.dtype == kF32) {
-          update_piece<float>(traits.rule, span, from, n);
+          update_piece<float>(rule, span, from, n);
         } else if (span.dtype == kF64) {
-          update_piece<double>(traits.rule, span, from, n);
+          update_piece<double>(rule, span, from, n);
         } else if (span.dtype == kBf16) {
-          update_halves<bfloat16>(traits, span, from, n);
+          update_piece<bfloat16>(rule, span, from, n);
         } else {
-          update_halves<float16>(traits, span, from, n);
+          update_piece<float16>(rule, span, from, n);
         }
       });
 }

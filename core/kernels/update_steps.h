@@ -9,12 +9,12 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// The elements of a piece, all of what is computed in.
+// The elements of a piece: moments are of what T is computed in.
 template <class T>
 struct Piece {
   T* p;
   const T* g;
-  T* moments[kMaxMoments];
+  Computed<T>* moments[kMaxMoments];
   bfloat16* rounded;
 };
 
@@ -45,7 +45,7 @@ auto step_of(const SgdRule& r) {
   return ADJOINT_STEP {
     const V p = load(a.p + i, lanes);
     V g = fma(decay, p, load(a.g + i, lanes) * scale);
-    if (T* b = a.moments[0]; b != nullptr) {
+    if (auto* b = a.moments[0]; b != nullptr) {
       const V m = first ? g : fma(momentum, load(b + i, lanes), keep * g);
       store(m, b + i, lanes);
       g = nesterov ? fma(momentum, m, g) : m;
@@ -85,7 +85,7 @@ auto step_of(const AdamRule& r) {
     v = fma(beta2, v, rest2 * g * g);
     store(m, a.moments[0] + i, lanes);
     store(v, a.moments[1] + i, lanes);
-    if (T* v_max = a.moments[2]; v_max != nullptr) {
+    if (auto* v_max = a.moments[2]; v_max != nullptr) {
       v = maximum(v, load(v_max + i, lanes));
       store(v, v_max + i, lanes);
     }
@@ -139,14 +139,14 @@ auto step_of(const RmsRule& r) {
     const V g = fma(weight_decay, p, load(a.g + i, lanes) * scale);
     V v = fma(alpha, load(a.moments[0] + i, lanes), rest * g * g);
     store(v, a.moments[0] + i, lanes);
-    if (T* mean = a.moments[2]; mean != nullptr) {
+    if (auto* mean = a.moments[2]; mean != nullptr) {
       V ga = load(mean + i, lanes);
       ga = fma(rest_alpha, g - ga, ga);
       store(ga, mean + i, lanes);
       v = fnma(ga, ga, v);
     }
     V d = g / (sqrt(v) + eps);
-    if (T* b = a.moments[1]; b != nullptr) {
+    if (auto* b = a.moments[1]; b != nullptr) {
       d = fma(momentum, load(b + i, lanes), d);
       store(d, b + i, lanes);
     }

@@ -134,7 +134,7 @@ void detail::sweep(const UpdateTraits& traits, const UpdateTensors* tensors, con
   if (traits.parameter) {
     for (size_t i = 0; i < count; ++i) spans[i].rounded = copies.place_for(tensors_of(i).parameter);
   }
-  kernel_table().fused_optimizer.update(KernelScope(), traits, spans.data(),
+  kernel_table().fused_optimizer.update(KernelScope(), traits.rule, spans.data(),
                                         static_cast<int64_t>(count));
   for (size_t i = 0; i < count; ++i) {
     const UpdateTensors& u = tensors_of(i);
