@@ -13,7 +13,7 @@
 #include <adjoint/nn/position.h>
 #include <adjoint/nn/sequential.h>
 #include <adjoint/nn/transformer.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/sgd.h>
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -10,7 +10,7 @@
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/normalization.h>
 #include <adjoint/nn/sequential.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/adam.h>
 
 #include "tests/core/numeric.h"
 
