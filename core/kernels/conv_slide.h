@@ -3,20 +3,13 @@
 // kernel sources only.
 #pragma once
 
-#include "core/kernels/conv_padded.h"
+#include "core/kernels/conv_winograd.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
 // Positions at once: what they read of a block of channels stays in the second cache.
 constexpr int64_t kSlidePositions = 1024;
-
-// A weight by its strides: (group, channel of the result, channel of the input, tap).
-template <class T>
-struct ConvWeight {
-  const T* data;
-  int64_t group, row, channel, tap;
-};
 
 template <class T>
 struct Slide {
@@ -226,6 +219,9 @@ Tile slide_tile(const Exec& exec, const ConvShape& s) {
 template <class T>
 void slide(const Exec& exec, const ConvShape& shape, const T* in, const ConvWeight<T>& weight,
            const T* bias, T* out) {
+  if constexpr (__is_same(T, float)) {
+    if (suits_winograd(shape) && winograd(exec, shape, in, weight, bias, out)) return;
+  }
   const int64_t taps = taps_of(shape), rows = shape.groups * shape.out_channels;
   const Tile tile = slide_tile<T>(exec, shape);
   int64_t* const tables = static_cast<int64_t*>(

@@ -2,7 +2,7 @@
 // with the gradient of the result, positions being summed over. For kernel sources only.
 #pragma once
 
-#include "core/kernels/conv_padded.h"
+#include "core/kernels/conv_winograd_weight.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -198,11 +198,38 @@ void finish_weight_task(void* context, int64_t task) {
   }
 }
 
+// Sums of all parts, from windows.
+template <class T>
+void sum_windows(const Exec& exec, WeightSum<T>& s) {
+  const Tile& tile = s.regions.tile;
+  const int64_t elements = s.elements() * (s.direct ? Vec<T>::size : 1);
+  s.parts = max_of(1, min_of(min_of(kWeightParts, s.regions.total), kPartElements / elements));
+  s.ranges = ceil_div(s.s.in_channels, max_of(1, kWeightRows / s.taps));
+  s.channels = ceil_div(s.s.in_channels, s.ranges);
+  const size_t bytes = static_cast<size_t>(s.parts * elements) * sizeof(T);
+  s.sums = static_cast<T*>(exec.acquire(bytes));
+  if (s.regions.total == 0) fill_zeros(s.sums, elements);
+  const int64_t rows = s.channels * s.taps, positions = tile.positions();
+  s.padded_size = ceil_div(tile.images * s.channels * s.layout.channel + Vec<T>::size, 16) * 16;
+  if (!s.direct) {
+    s.columns_row = ceil_div(positions, 16) * 16 + 16;
+    s.columns_size = rows * s.columns_row + 16;
+    s.sliver_size = ceil_div(positions * kNr<T>, 16) * 16;
+  }
+  const int64_t size = s.padded_size + s.columns_size + s.sliver_size;
+  run_items(exec, s.regions.total == 0 ? 0 : s.ranges * s.s.groups * s.parts,
+            size * static_cast<int64_t>(sizeof(T)) + positions * static_cast<int64_t>(sizeof(Move)),
+            s.direct ? sum_direct_item<T> : sum_item<T>, &s);
+}
+
 template <class T>
 void conv_weight(const Exec& exec, const Conv<T>& c) {
   const ConvShape& shape = c.shape;
   const int64_t taps = taps_of(shape), m = shape.out_channels, k = shape.in_channels * taps;
   if (shape.groups * m * k == 0) return;
+  if constexpr (__is_same(T, float)) {
+    if (suits_winograd(shape) && winograd_weight(exec, c)) return;
+  }
   const bool direct = m <= kSkinny;
   const Tile tile = choose_tile(shape, direct ? kDirectPositions : kSumPositions, shape.batch,
                                 direct ? Vec<T>::size : kNr<T>);
@@ -225,24 +252,7 @@ void conv_weight(const Exec& exec, const Conv<T>& c) {
                  0,
                  0,
                  direct};
-  const int64_t elements = s.elements() * (direct ? Vec<T>::size : 1);
-  s.parts = max_of(1, min_of(min_of(kWeightParts, s.regions.total), kPartElements / elements));
-  s.ranges = ceil_div(shape.in_channels, max_of(1, kWeightRows / taps));
-  s.channels = ceil_div(shape.in_channels, s.ranges);
-  const size_t bytes = static_cast<size_t>(s.parts * elements) * sizeof(T);
-  s.sums = static_cast<T*>(exec.acquire(bytes));
-  if (s.regions.total == 0) fill_zeros(s.sums, elements);
-  const int64_t rows = s.channels * taps, positions = tile.positions();
-  s.padded_size = ceil_div(tile.images * s.channels * s.layout.channel + Vec<T>::size, 16) * 16;
-  if (!direct) {
-    s.columns_row = ceil_div(positions, 16) * 16 + 16;
-    s.columns_size = rows * s.columns_row + 16;
-    s.sliver_size = ceil_div(positions * kNr<T>, 16) * 16;
-  }
-  const int64_t size = s.padded_size + s.columns_size + s.sliver_size;
-  run_items(exec, s.regions.total == 0 ? 0 : s.ranges * shape.groups * s.parts,
-            size * static_cast<int64_t>(sizeof(T)) + positions * static_cast<int64_t>(sizeof(Move)),
-            direct ? sum_direct_item<T> : sum_item<T>, &s);
+  sum_windows(exec, s);
   run_tasks(exec, shape.groups * ceil_div(m, Vec<T>::size), finish_weight_task<T>, &s);
   exec.release(s.sums);
   exec.release(tables);

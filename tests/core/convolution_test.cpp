@@ -6,7 +6,11 @@
 #include <adjoint/core/linalg.h>
 #include <adjoint/core/reductions.h>
 
+#include <array>
+#include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/kernels/kernels.h"
@@ -98,6 +102,120 @@ std::vector<ConvShape> shapes() {
           shape_of(0, 1, 3, 4, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1})};
 }
 
+// What tiles of 2 by 2 results suit, for f32: images that are joined, rows that are cut, odd sizes,
+// groups, channels beyond a block of the sum and beyond a task.
+std::vector<ConvShape> tiled_shapes() {
+  return {shape_of(3, 1, 70, 33, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}),
+          shape_of(5, 1, 50, 17, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}),
+          shape_of(1, 1, 18, 16, {5, 1030}, {3, 3}, {1, 1}, {0, 1}, {1, 1}),
+          shape_of(2, 1, 16, 20, {64, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}),
+          shape_of(4, 1, 260, 16, {6, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}),
+          shape_of(3, 2, 19, 40, {9, 6}, {3, 3}, {1, 1}, {2, 3}, {1, 1}),
+          shape_of(40, 1, 17, 16, {1, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1})};
+}
+
+// The tensor of F(2x2, 3x3) in absolute values: what the errors of tiles are in proportion to (Note
+// [Winograd] in conv_winograd.h).
+struct TileSizes {
+  static constexpr int kOf[3] = {4, 3, 2};  // inputs, taps and results along one dimension
+  // Of each point, along one dimension: |B|^T, |G| and |A|.
+  static constexpr double kInput[4][4] = {{1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 0, 1}};
+  static constexpr double kTap[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, {0, 0, 1}};
+  static constexpr double kResult[4][2] = {{1, 0}, {1, 1}, {1, 1}, {0, 1}};
+  using Points = std::array<double, 16>;
+
+  // The points of a square whose elements are at(row, column).
+  template <int kSize, class At>
+  static Points transformed(const double (&rows)[4][kSize], At at) {
+    Points points{};
+    for (size_t p = 0; p < 16; ++p) {
+      for (int r = 0; r < kSize; ++r) {
+        for (int c = 0; c < kSize; ++c) {
+          points[p] += rows[p / 4][r] * rows[p % 4][c] * std::abs(at(r, c));
+        }
+      }
+    }
+    return points;
+  }
+  // f(row, column, sum of the points of both that reach it).
+  template <int kSize, class F>
+  static void turned_back(const double (&rows)[4][kSize], const Points& points, F f) {
+    for (int r = 0; r < kSize; ++r) {
+      for (int c = 0; c < kSize; ++c) {
+        double total = 0;
+        for (size_t p = 0; p < 16; ++p) total += rows[p / 4][r] * rows[p % 4][c] * points[p];
+        f(r, c, total);
+      }
+    }
+  }
+
+  ConvShape s;
+  const std::vector<float>&x, &w, &y;
+
+  int64_t rows() const { return (s.out[1] + 1) / 2; }
+  int64_t columns() const { return (s.out[2] + 1) / 2; }
+  int64_t tiles() const { return s.batch * rows() * columns(); }
+
+  // The points of every tile of one channel, of `channels` in images of `height` by `width`.
+  template <int kSize>
+  std::vector<Points> all_points(const double (&points)[4][kSize], const std::vector<float>& from,
+                                 int64_t channel, int64_t channels, const int64_t (&size)[3],
+                                 const int64_t (&padding)[3]) const {
+    std::vector<Points> all;
+    for (int64_t tile = 0; tile < tiles(); ++tile) {
+      const int64_t n = tile / columns() / rows(), of_image = (n * channels + channel) * size[1];
+      all.push_back(transformed(points, [&](int r, int c) {
+        const int64_t row = tile / columns() % rows() * 2 + r - padding[1];
+        const int64_t column = tile % columns() * 2 + c - padding[2];
+        const bool inside = row >= 0 && row < size[1] && column >= 0 && column < size[2];
+        return inside ? from[static_cast<size_t>((of_image + row) * size[2] + column)] : 0.0F;
+      }));
+    }
+    return all;
+  }
+
+  // Of the result, or of the weight.
+  std::vector<double> of(bool weight) const {
+    const int64_t outs = s.groups * s.out_channels, ins = s.groups * s.in_channels;
+    std::vector<double> sizes(weight ? w.size() : y.size());
+    std::vector<std::vector<Points>> inputs;
+    for (int64_t c = 0; c < ins; ++c) {
+      inputs.push_back(all_points(kInput, x, c, ins, s.in, s.padding));
+    }
+    for (int64_t o = 0; o < outs; ++o) {
+      std::vector<Points> sums(inputs[0].size());
+      const auto results = all_points(kResult, y, o, outs, s.out, {0, 0, 0});
+      for (int64_t c = 0; c < s.in_channels; ++c) {
+        const auto& of_channel =
+            inputs[static_cast<size_t>(o / s.out_channels * s.in_channels + c)];
+        const size_t first = static_cast<size_t>(o * s.in_channels + c) * 9;
+        const Points taps = transformed(
+            kTap, [&](int r, int k) { return w[first + static_cast<size_t>(3 * r + k)]; });
+        Points total{};
+        for (size_t tile = 0; tile < sums.size(); ++tile) {
+          for (size_t p = 0; p < 16; ++p) {
+            sums[tile][p] += of_channel[tile][p] * taps[p];
+            total[p] += of_channel[tile][p] * results[tile][p];
+          }
+        }
+        if (!weight) continue;
+        turned_back(kTap, total, [&](int r, int k, double size) {
+          sizes[first + static_cast<size_t>(3 * r + k)] = size;
+        });
+      }
+      for (int64_t tile = 0; !weight && tile < tiles(); ++tile) {
+        const int64_t n = tile / columns() / rows();
+        turned_back(kResult, sums[static_cast<size_t>(tile)], [&](int r, int k, double size) {
+          const int64_t row = tile / columns() % rows() * 2 + r, column = tile % columns() * 2 + k;
+          if (row >= s.out[1] || column >= s.out[2]) return;
+          sizes[static_cast<size_t>(((n * outs + o) * s.out[1] + row) * s.out[2] + column)] = size;
+        });
+      }
+    }
+    return sizes;
+  }
+};
+
 template <class T>
 std::vector<T> numbers(int64_t count, uint64_t seed) {
   std::vector<T> result(static_cast<size_t>(count));
@@ -126,25 +244,32 @@ struct ConvTest {
   }
 
   // The result of one kernel; `which`: 0 writes y, 1 x, 2 w.
-  std::vector<T> run(Kernel<T> kernel, const kernels::Exec& exec, int which, bool biased) {
+  std::vector<T> run(Kernel<T> kernel, const kernels::Exec& exec, int which, bool biased) const {
     std::vector<T> result(which == 0   ? y.size()
                           : which == 1 ? x.size()
                                        : w.size(),
                           std::numeric_limits<T>::quiet_NaN());
-    kernels::Conv<T> c{s, x.data(), w.data(), y.data(), nullptr};
+    const auto open = [](const std::vector<T>& v) { return const_cast<T*>(v.data()); };
+    kernels::Conv<T> c{s, open(x), open(w), open(y), nullptr};
     (which == 0 ? c.out : which == 1 ? c.in : c.weight) = result.data();
     if (biased && which < 2) c.bias = which == 0 ? bias_out.data() : bias_in.data();
     kernel(exec, c);
     return result;
   }
 
-  void expect(const std::vector<T>& got, int which, bool biased, const std::string& where) {
-    std::vector<double> expected(got.size(), 0.0), size(got.size(), 0.0);
+  // The result in f64, and the sum of its terms' absolute values.
+  struct Reference {
+    std::vector<double> expected, size;
+  };
+  Reference reference(int which, bool biased) const {
+    const size_t count = which == 0 ? y.size() : which == 1 ? x.size() : w.size();
+    Reference result{std::vector<double>(count), std::vector<double>(count)};
+    auto& [expected, size] = result;
     const auto channel_of = [&](size_t i, int64_t channels, const int64_t(&sizes)[3]) {
       return static_cast<size_t>(static_cast<int64_t>(i) / (sizes[0] * sizes[1] * sizes[2]) %
                                  channels);
     };
-    for (size_t i = 0; biased && which < 2 && i < got.size(); ++i) {
+    for (size_t i = 0; biased && which < 2 && i < count; ++i) {
       expected[i] = which == 0 ? bias_out[channel_of(i, s.groups * s.out_channels, s.out)]
                                : bias_in[channel_of(i, s.groups * s.in_channels, s.in)];
       size[i] = std::abs(expected[i]);
@@ -156,55 +281,90 @@ struct ConvTest {
       const double product = which == 0   ? static_cast<double>(w[at_w]) * x[at_x]
                              : which == 1 ? static_cast<double>(w[at_w]) * y[at_y]
                                           : static_cast<double>(x[at_x]) * y[at_y];
-      expected[to] += product;
-      size[to] += std::abs(product);
+      result.expected[to] += product;
+      result.size[to] += std::abs(product);
     });
-    // Each term is rounded as often as its chain goes on, mostly up and down: a few ulps of all.
+    return result;
+  }
+
+  // What errors of tiles are in proportion to. The gradient of x is a convolution of y by the
+  // kernel turned round.
+  std::vector<double> tile_sizes(int which) const {
+    if (which != 1) return TileSizes{s, x, w, y}.of(which == 2);
+    ConvShape turned = s;
+    std::swap(turned.in_channels, turned.out_channels);
+    std::vector<float> kernel(w.size());
+    for (int d = 1; d < 3; ++d) {
+      std::swap(turned.in[d], turned.out[d]);
+      turned.padding[d] = 2 - s.padding[d];
+    }
+    for (int64_t i = 0; i < static_cast<int64_t>(w.size()); ++i) {
+      const int64_t t = i % 9, c = i / 9 % s.in_channels, o = i / 9 / s.in_channels;
+      const int64_t group = o / s.out_channels * s.in_channels + c;
+      kernel[static_cast<size_t>((group * s.out_channels + o % s.out_channels) * 9 + 8 - t)] =
+          w[static_cast<size_t>(i)];
+    }
+    return TileSizes{turned, y, kernel, x}.of(false);
+  }
+
+  // Each term is rounded as often as its chain goes on, mostly up and down: a few ulps of all.
+  static void expect_close(const std::vector<T>& got, const Reference& reference,
+                           const std::string& where) {
     const double epsilon = std::numeric_limits<T>::epsilon();
     for (size_t i = 0; i < got.size(); ++i) {
-      ASSERT_LE(std::abs(got[i] - expected[i]), 4 * epsilon * size[i] + 1e-300)
-          << where << ", element " << i << ": " << got[i] << " against " << expected[i];
+      ASSERT_LE(std::abs(got[i] - reference.expected[i]), 4 * epsilon * reference.size[i] + 1e-300)
+          << where << ", element " << i << ": " << got[i] << " against " << reference.expected[i];
     }
   }
 };
 
 template <class T>
-void check_kernels(const kernels::KernelTable& table, const std::string& isa) {
-  Kernel<T> kernel[3];
+std::array<Kernel<T>, 3> kernels_of(const kernels::KernelTable& table) {
   if constexpr (std::is_same_v<T, float>) {
-    kernel[0] = table.conv.f32_out;
-    kernel[1] = table.conv.f32_in;
-    kernel[2] = table.conv.f32_weight;
+    return {table.conv.f32_out, table.conv.f32_in, table.conv.f32_weight};
   } else {
-    kernel[0] = table.conv.f64_out;
-    kernel[1] = table.conv.f64_in;
-    kernel[2] = table.conv.f64_weight;
+    return {table.conv.f64_out, table.conv.f64_in, table.conv.f64_weight};
   }
-  int number = 0;
-  for (const ConvShape& s : shapes()) {
-    ConvTest<T> test(s);
-    for (int which = 0; which < 3; ++which) {
-      const bool biased = number % 2 == 0;
-      const std::string where = isa + ", shape " + std::to_string(number) + ", " +
-                                (which == 0   ? "out"
-                                 : which == 1 ? "in"
-                                              : "weight");
-      const std::vector<T> serial = test.run(kernel[which], kernels::kSerial, which, biased);
-      test.expect(serial, which, biased, where);
+}
+
+// Each of the three results on every instruction set, whatever threads there are.
+template <class T>
+void check_shape(const ConvShape& s, int number, bool tiled) {
+  const ConvTest<T> test(s);
+  const char* const names[] = {"out", "in", "weight"};
+  for (int which = 0; which < 3; ++which) {
+    const bool biased = number % 2 == 0;
+    typename ConvTest<T>::Reference reference = test.reference(which, biased);
+    if constexpr (std::is_same_v<T, float>) {
+      if (tiled) reference.size = test.tile_sizes(which);
+    }
+    for (const std::string& isa : kernels::isas()) {
+      const std::string where = isa + ", shape " + std::to_string(number) + ", " + names[which];
+      const auto kernel =
+          kernels_of<T>(kernels::kernels_for(isa.c_str()))[static_cast<size_t>(which)];
+      const std::vector<T> serial = test.run(kernel, kernels::kSerial, which, biased);
+      ConvTest<T>::expect_close(serial, reference, where);
       if (testing::Test::HasFatalFailure()) return;
       for (const kernels::Exec* exec : {&kernels::kReversed, &kernels::kThreaded}) {
-        EXPECT_EQ(test.run(kernel[which], *exec, which, biased), serial) << where;
+        EXPECT_EQ(test.run(kernel, *exec, which, biased), serial) << where;
       }
     }
-    ++number;
   }
 }
 
 TEST(Convolution, KernelsOfEveryInstructionSet) {
-  for (const std::string& isa : kernels::isas()) {
-    check_kernels<float>(kernels::kernels_for(isa.c_str()), isa);
+  int number = 0;
+  for (const ConvShape& s : shapes()) {
+    check_shape<float>(s, number, false);
+    check_shape<double>(s, number++, false);
     if (HasFatalFailure()) return;
-    check_kernels<double>(kernels::kernels_for(isa.c_str()), isa);
+  }
+}
+
+TEST(Convolution, TilesOfEveryInstructionSet) {
+  int number = 0;
+  for (const ConvShape& s : tiled_shapes()) {
+    check_shape<float>(s, number++, true);
     if (HasFatalFailure()) return;
   }
 }
@@ -228,6 +388,49 @@ TEST(Convolution, NotFiniteNumbersStayInTheirWindows) {
   Tensor w = ones({1, 1, 1, 3}).requires_grad_();
   conv2d(ones({1, 1, 5, 7}), w).sum().backward();
   for (const float dw : w.grad().to_vector<float>()) EXPECT_EQ(dw, 25.0F);
+}
+
+// Tiles do not spread a number that is not finite, nor a sum inside them that overflows: f64 goes
+// without them, and has the same ones finite.
+TEST(Convolution, NotFiniteNumbersStayInTheirWindowsBesideTiles) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double special[] = {infinity, -infinity, std::nan("")};
+  for (int place = 0; place < 4; ++place) {
+    std::vector<Tensor> results;
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      // The last time nothing is special, but sums of two overflow f32.
+      Tensor x = random({2, 16, 9, 9}, 1, DType::f32), w = random({16, 16, 3, 3}, 2, DType::f32);
+      Tensor dy = random({2, 16, 9, 9}, 3, DType::f32);
+      if (place < 3) {
+        for (Tensor* t : {&x, &w, &dy}) {
+          t->mutable_data<float>()[500 + place] = static_cast<float>(special[place]);
+        }
+      } else {
+        x = x * 3e38;
+        w = w * 1e-3;
+        dy = dy * 1e-3;
+      }
+      x = x.to(dtype).requires_grad_();
+      w = w.to(dtype).requires_grad_();
+      dy = dy.to(dtype);
+      const Tensor y = conv2d(x, w, {}, {.padding = 1});
+      y.backward({.gradient = dy});
+      for (const Tensor& t : {y.detach(), x.grad(), w.grad()}) results.push_back(t.to(DType::f64));
+    }
+    for (size_t i = 0; i < 3; ++i) {
+      const std::vector<double> got = results[i].to_vector<double>();
+      const std::vector<double> exact = results[3 + i].to_vector<double>();
+      double largest = 0;
+      for (const double v : exact)
+        largest = std::isfinite(v) ? std::max(largest, std::abs(v)) : largest;
+      for (size_t k = 0; k < got.size(); ++k) {
+        ASSERT_EQ(std::isfinite(got[k]), std::isfinite(exact[k]))
+            << place << ", " << i << ", " << k;
+        if (!std::isfinite(exact[k])) continue;
+        ASSERT_LE(std::abs(got[k] - exact[k]), 2e-6 * largest) << place << ", " << i << ", " << k;
+      }
+    }
+  }
 }
 
 TEST(Convolution, IsLinearWhereTheKernelIsAPoint) {
