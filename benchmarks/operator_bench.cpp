@@ -214,7 +214,9 @@ void add_convolutions(std::vector<Case>& cases) {
       {{64, 1, 28, 28}, {32, 1, 3, 3}, {.padding = 1}},
       {{8, 3, 224, 224}, {64, 3, 7, 7}, {.stride = 2, .padding = 3}},
       {{16, 64, 56, 56}, {128, 64, 3, 3}, {.stride = 2, .padding = 1}},
+      {{32, 256, 8, 8}, {512, 256, 3, 3}, {.stride = 2, .padding = 1}},
       {{16, 64, 56, 56}, {256, 64, 1, 1}, {}},
+      {{32, 128, 28, 28}, {128, 16, 3, 3}, {.padding = 1, .groups = 8}},
       {{16, 144, 56, 56}, {144, 1, 3, 3}, {.padding = 1, .groups = 144}}};
   for (const Convolution& c : convolutions) {
     const auto inputs = [c] { return std::vector{leaf(c.x), leaf(c.weight)}; };

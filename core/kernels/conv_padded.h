@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/kernels/conv.h"
+#include "core/kernels/conv_pairs.h"
 #include "core/kernels/gemm_tiles.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
@@ -149,6 +150,13 @@ void copy_spaced(T* to, const T* from, int64_t stride, int64_t n) {
       V::load_n(from + i, rest).store_n(to + i, rest);
     }
     return;
+  }
+  if constexpr (__is_same(T, float)) {  // up to the last element of `from`
+    for (; stride == 2 && i + V::size < n; i += V::size) {
+      V even, odd;
+      load_pairs(from + 2 * i, even, odd);
+      even.store(to + i);
+    }
   }
   for (; i < n; ++i) to[i] = from[i * stride];
 }

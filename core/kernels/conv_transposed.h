@@ -7,8 +7,10 @@
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
 
-// Rows of the product (channels times taps) and elements of the copy that a task works on.
-constexpr int64_t kScatterRows = 128, kScatterElements = 1 << 17;
+// Rows of the product (channels times taps) and elements of the copy that a task works on, and
+// positions of several images where one has fewer. Constants, for positions decide the order in
+// which the columns are added.
+constexpr int64_t kScatterRows = 128, kScatterElements = 1 << 17, kScatterPositions = 64;
 
 template <class T>
 struct Scatter {
@@ -16,10 +18,48 @@ struct Scatter {
   const T *weight, *out, *bias;
   T* in;
   int64_t taps, channels, parts;  // channels of a part
-  Region whole;                   // one image
+  int64_t images;                 // of an item, at most
   PaddedLayout layout;
-  int64_t padded_size, panels_size;
+  T* panels;  // the packed weight: (group, part, panel, channel of `out`, row of the panel)
+  int64_t padded_size;
+
+  T* panels_of(int64_t group, int64_t first) const {
+    return panels + (group * s.in_channels + first) * taps * s.out_channels;
+  }
 };
+
+// The panels of a part of a group.
+template <class T>
+void pack_scatter_task(void* context, int64_t task) {
+  const Scatter<T>& s = *static_cast<Scatter<T>*>(context);
+  const int64_t group = task / s.parts, first = task % s.parts * s.channels;
+  const int64_t last = min_of(s.s.in_channels, first + s.channels);
+  const int64_t k = s.s.out_channels, of_channel = s.s.in_channels * s.taps;
+  const Panels<T> panels((last - first) * s.taps);
+  T* const to = s.panels_of(group, first);
+  for (int64_t p = 0; p < panels.count; ++p) {
+    const int64_t row = panels.begin(p);
+    pack(s.weight + group * k * of_channel + first * s.taps + row, 1, of_channel, panels.height(p),
+         panels.height(p), k, to + row * k);
+  }
+}
+
+// Positions of `out`, a register's worth of one image at a time, as the columns of a sliver.
+template <class T>
+void pack_positions(const Scatter<T>& s, const T* out, int64_t first, int cols, T* sliver) {
+  using V = Vec<T>;
+  const int64_t positions = positions_of_image(s.s), k = s.s.out_channels;
+  for (int done = 0; done < cols;) {
+    const int64_t n = (first + done) / positions, at = (first + done) % positions;
+    const int lanes = static_cast<int>(min_of(min_of(V::size, cols - done), positions - at));
+    const T* from = out + n * s.s.groups * k * positions + at;
+    T* to = sliver + done;
+    for (int64_t i = 0; i < k; ++i, from += positions, to += kNr<T>) {
+      V::load_n(from, lanes).store_n(to, lanes);
+    }
+    done += lanes;
+  }
+}
 
 // Adds a tile's rows, (channel, tap) from `row` on, to the copy.
 template <class T>
@@ -70,40 +110,44 @@ void scatter_item(void* context, int64_t item, void* memory) {
   const Scatter<T>& s = *static_cast<Scatter<T>*>(context);
   const ConvShape& c = s.s;
   const int64_t part = item % s.parts, group = item / s.parts % c.groups;
-  const int64_t image = item / s.parts / c.groups, k = c.out_channels;
+  const int64_t image = item / s.parts / c.groups * s.images, k = c.out_channels;
   const int64_t first = part * s.channels, last = min_of(c.in_channels, first + s.channels);
   const Panels<T> panels((last - first) * s.taps);
-  const int64_t positions = positions_of_image(c), of_channel = c.in_channels * s.taps;
+  const Region r{
+      image, min_of(s.images, c.batch - image), {0, 0, 0}, {c.out[0], c.out[1], c.out[2]}};
+  const int64_t total = r.positions(), of_image = s.channels * s.layout.channel;
+  const T* const a = s.panels_of(group, first);
   T* const padded = static_cast<T*>(memory);
-  T* const a = padded + s.padded_size;
-  T* const sliver = a + s.panels_size;
+  T* const sliver = padded + s.padded_size;
   alignas(64) T tile[kMr * kNr<T>];
   Move moves[kNr<T>];
   fill_zeros(padded, s.padded_size);
-  for (int64_t p = 0; p < panels.count; ++p) {
-    const int64_t row = panels.begin(p);
-    pack(s.weight + group * k * of_channel + first * s.taps + row, 1, of_channel, panels.height(p),
-         panels.height(p), k, a + row * k);
-  }
-  const T* const out = s.out + (image * c.groups + group) * k * positions;
-  for (int64_t q = 0; q < positions; q += kNr<T>) {
-    const int cols = static_cast<int>(min_of(kNr<T>, positions - q));
-    const int64_t count = list_moves<T>(s.layout, s.whole, 0, q, cols, moves);
-    pack(out + q, 1, positions, cols, kNr<T>, k, sliver);
+  const T* const out = s.out + (image * c.groups + group) * k * positions_of_image(c);
+  for (int64_t q = 0; q < total; q += kNr<T>) {
+    const int cols = static_cast<int>(min_of(kNr<T>, total - q));
+    const int registers = (cols + Vec<T>::size - 1) / Vec<T>::size;
+    const int64_t count = list_moves<T>(s.layout, r, of_image, q, cols, moves);
+    pack_positions(s, out, q, cols, sliver);
     for (int64_t p = 0; p < panels.count; ++p) {
       const int64_t row = panels.begin(p);
       const int height = panels.height(p);
-      const auto multiply = kTileFunctions<T, true, false>.of[height - 1][kNv - 1];
+      const auto multiply = kTileFunctions<T, true, true>.of[height - 1][registers - 1];
       for (int64_t k0 = 0; k0 == 0 || k0 < k; k0 += kKc) {
-        const T* const partial = k0 > 0 ? tile : nullptr;
-        multiply(
-            min_of(kKc, k - k0), a + row * k + k0 * height, 0, 0, sliver + k0 * kNr<T>, kNr<T>,
-            Output<T>{tile, kNr<T>, kNr<T>, partial, kNr<T>, false, T(1), nullptr, nullptr, 0});
+        Output<T> o{};
+        o.out = tile;
+        o.out_row = kNr<T>;
+        o.cols = registers * Vec<T>::size;
+        o.partial = k0 > 0 ? tile : nullptr;
+        o.partial_row = kNr<T>;
+        multiply(min_of(kKc, k - k0), a + row * k + k0 * height, 0, 0, sliver + k0 * kNr<T>, kNr<T>,
+                 o);
       }
       scatter_rows(s, tile, row, height, moves, count, padded);
     }
   }
-  unpad(s, image, group, first, last, padded);
+  for (int64_t n = 0; n < r.images; ++n) {
+    unpad(s, image + n, group, first, last, padded + n * of_image);
+  }
 }
 
 template <class T>
@@ -111,20 +155,24 @@ void scatter(const Exec& exec, const Conv<T>& c) {
   const ConvShape& shape = c.shape;
   const int64_t taps = taps_of(shape), k = shape.out_channels;
   const Tile tile{1, {shape.out[0], shape.out[1], shape.out[2]}};
-  const Region whole{0, 1, {0, 0, 0}, {shape.out[0], shape.out[1], shape.out[2]}};
   int64_t* const tables = static_cast<int64_t*>(
       exec.acquire(static_cast<size_t>(PaddedLayout::table_size(shape)) * sizeof(int64_t)));
-  Scatter<T> s{shape, c.weight, c.out, c.bias, c.in,
-               taps,  1,        1,     whole,  PaddedLayout(shape, tile, tables),
-               0,     0};
-  const int64_t most = min_of(kScatterRows / taps, kScatterElements / s.layout.channel);
+  Scatter<T> s{shape,   c.weight, c.out, c.bias, c.in,
+               taps,    1,        1,     1,      PaddedLayout(shape, tile, tables),
+               nullptr, 0};
+  s.images = max_of(1, min_of(shape.batch, kScatterPositions / positions_of_image(shape)));
+  const int64_t elements = kScatterElements / (s.layout.channel * s.images);
+  const int64_t most = min_of(kScatterRows / taps, elements);
   s.parts = ceil_div(shape.in_channels, max_of(1, most));
   s.channels = ceil_div(shape.in_channels, max_of(1, s.parts));
-  s.padded_size = ceil_div(s.channels * s.layout.channel, 16) * 16;
-  s.panels_size = ceil_div(s.channels * taps * k, 16) * 16;
-  const int64_t size = s.padded_size + s.panels_size + k * kNr<T>;
-  run_items(exec, shape.batch * shape.groups * s.parts, size * static_cast<int64_t>(sizeof(T)),
-            scatter_item<T>, &s);
+  s.padded_size = ceil_div(s.images * s.channels * s.layout.channel, 16) * 16;
+  const int64_t weights = shape.groups * shape.in_channels * taps * k;
+  s.panels = static_cast<T*>(exec.acquire(static_cast<size_t>(weights) * sizeof(T)));
+  run_tasks(exec, shape.groups * s.parts, pack_scatter_task<T>, &s);
+  const int64_t size = s.padded_size + k * kNr<T>;
+  run_items(exec, ceil_div(shape.batch, s.images) * shape.groups * s.parts,
+            size * static_cast<int64_t>(sizeof(T)), scatter_item<T>, &s);
+  if (s.panels != nullptr) exec.release(s.panels);
   exec.release(tables);
 }
 

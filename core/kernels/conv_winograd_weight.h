@@ -1,8 +1,8 @@
 // The gradient of the weight of a convolution by tiles: dU = sum over tiles of (A dy A^T) * V, and
-// dg = G^T dU G. See Note [Winograd] in conv_winograd.h. For kernel sources only.
+// dg = G^T dU G. See Note [Winograd] in conv_winograd_tiles.h. For kernel sources only.
 #pragma once
 
-#include "core/kernels/conv_winograd.h"
+#include "core/kernels/conv_winograd_tiles.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -21,8 +21,8 @@ struct WinogradWeight {
   float* weight;
   Tile tile;
   Regions regions;
-  int64_t ranges, channels, parts;  // channels of a range; parts of the regions
-  float* sums;                      // dU: (part, group, point, sliver, channel, kNr)
+  int64_t ranges, parts;  // of the channels; of the regions
+  float* sums;            // dU: (part, group, point, sliver, channel, kNr)
   int64_t v_row, v_point, dy_point;
   int64_t inputs_size, v_size, dy_size, lines_size;
   int* overflow;
@@ -209,17 +209,28 @@ inline bool winograd_weight(const Exec& exec, const Conv<float>& c) {
   const Tile tile = choose_tile(grid, kWinogradSum, images, kNr<float>);
   const int64_t tiles = ceil_div(tile.positions(), kNr<float>) * kNr<float>;
   int overflow = 0;
-  WinogradWeight s{shape, c.in, c.out, c.weight, tile, Regions(grid, tile), 0, 0, 1, nullptr,
-                   tiles + 16, 0,
+  WinogradWeight s{.s = shape,
+                   .in = c.in,
+                   .out = c.out,
+                   .weight = c.weight,
+                   .tile = tile,
+                   .regions = Regions(grid, tile),
+                   .ranges = ceil_div(shape.in_channels, kWinogradChannels),
+                   .parts = 1,
+                   .sums = nullptr,
+                   .v_row = tiles + 16,
+                   .v_point = 0,
                    // Not whole pages apart: they would drive each other out of the first cache.
-                   tiles * kNr<float> + 16, TileInputs::memory_size(tile), 0, 0,
-                   ceil_div(4 * tile.positions(), 16) * 16 * kNr<float>, &overflow};
+                   .dy_point = tiles * kNr<float> + 16,
+                   .inputs_size = TileInputs::memory_size(tile),
+                   .v_size = 0,
+                   .dy_size = 0,
+                   .lines_size = ceil_div(4 * tile.positions(), 16) * 16 * kNr<float>,
+                   .overflow = &overflow};
   const int64_t elements = shape.groups * kPoints * s.elements();
   s.parts =
       max_of(1, min_of(min_of(kWinogradParts, s.regions.total), kWinogradElements / elements));
-  s.ranges = ceil_div(shape.in_channels, kWinogradChannels);
-  s.channels = ceil_div(shape.in_channels, s.ranges);
-  s.v_point = s.channels * s.v_row + 16;
+  s.v_point = ceil_div(shape.in_channels, s.ranges) * s.v_row + 16;
   s.v_size = kPoints * s.v_point;
   s.dy_size = kPoints * s.dy_point;
   s.sums =

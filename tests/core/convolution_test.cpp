@@ -99,6 +99,8 @@ std::vector<ConvShape> shapes() {
           shape_of(2, 1, 3, 18, {16, 16}, {8, 8}, {8, 8}, {0, 0}, {1, 1}),
           shape_of(3, 1, 9, 40, {2, 2}, {3, 3}, {1, 1}, {2, 2}, {1, 1}),
           shape_of(2, 1, 5, 6, {6, 6}, {2, 2}, {1, 1}, {3, 3}, {1, 1}),
+          shape_of(7, 1, 9, 20, {6, 5}, {3, 3}, {2, 2}, {1, 1}, {1, 1}),
+          shape_of(9, 2, 3, 400, {5}, {4}, {3}, {2}, {1}),
           shape_of(0, 1, 3, 4, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1})};
 }
 
@@ -115,9 +117,8 @@ std::vector<ConvShape> tiled_shapes() {
 }
 
 // The tensor of F(2x2, 3x3) in absolute values: what the errors of tiles are in proportion to (Note
-// [Winograd] in conv_winograd.h).
+// [Winograd] in conv_winograd_tiles.h).
 struct TileSizes {
-  static constexpr int kOf[3] = {4, 3, 2};  // inputs, taps and results along one dimension
   // Of each point, along one dimension: |B|^T, |G| and |A|.
   static constexpr double kInput[4][4] = {{1, 0, 1, 0}, {0, 1, 1, 0}, {0, 1, 1, 0}, {0, 1, 0, 1}};
   static constexpr double kTap[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}, {0, 0, 1}};
