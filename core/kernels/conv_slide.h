@@ -10,9 +10,6 @@ namespace {
 
 // Positions at once: what they read of a block of channels stays in the second cache.
 constexpr int64_t kSlidePositions = 1024;
-// Images are joined at least to so many, however many tasks there are, for each set of positions
-// reads the whole weight: rows of it are divided instead.
-constexpr int64_t kSlideLeast = 256;
 
 template <class T>
 struct Slide {
@@ -216,9 +213,7 @@ void slide_item(void* context, int64_t item, void* memory) {
 template <class T>
 Tile slide_tile(const Exec& exec, const ConvShape& s) {
   const int64_t items = exec.threads > 1 ? kTasksPerThread * exec.threads : 1;
-  const int64_t least = kSlideLeast / max_of(1, positions_of_image(s));
-  return choose_tile(s, kSlidePositions, max_of(least, max_of(1, s.batch * s.groups / items)),
-                     kNr<T>);
+  return choose_tile(s, kSlidePositions, max_of(1, s.batch * s.groups / items), kNr<T>);
 }
 
 template <class T>
