@@ -34,6 +34,11 @@ Tensor own(Tensor value) {
   return value.is_contiguous() ? value.clone() : value.contiguous();
 }
 
+// What reading a slot without a value gives.
+Tensor no_value(const Tensor&) {
+  fail("Parameter: its size is not known yet; call the model once, or materialize(model, example)");
+}
+
 }  // namespace
 
 Slot::Slot(Tensor value, Kind kind, bool persistent)
@@ -41,6 +46,39 @@ Slot::Slot(Tensor value, Kind kind, bool persistent)
   stored_ = own(std::move(value));
   if (kind == Kind::parameter && is_floating_point(dtype())) stored_.requires_grad_();
   if (census_) census_->created.fetch_add(1, std::memory_order_relaxed);
+}
+
+SlotRef Slot::lazy(const Shape& pattern, Kind kind) {
+  auto slot = std::make_shared<Slot>(empty({0}), kind);
+  slot->pattern_ = pattern;
+  slot->compute_ = no_value;
+  return slot;
+}
+
+std::string Slot::shape_text() const {
+  std::string text = to_string(is_lazy() ? pattern_ : shape());
+  const std::string unknown = std::to_string(kLazy);
+  for (size_t at; (at = text.find(unknown)) != std::string::npos;) {
+    text.replace(at, unknown.size(), "?");
+  }
+  return text;
+}
+
+bool Slot::takes(const Shape& x) const {
+  if (!is_lazy()) return x == shape();
+  if (x.rank() != pattern_.rank()) return false;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (pattern_[i] != kLazy && pattern_[i] != x[i]) return false;
+  }
+  return true;
+}
+
+void Slot::materialize(const Tensor& x) {
+  check(is_lazy(), "materialize: the slot has a value of shape ", shape(),
+        "; expected one whose size is not known yet");
+  check<ShapeError>(takes(require_defined(x).shape()), "materialize: shape ", x.shape(),
+                    "; expected ", shape_text());
+  replace(x.to(dtype()));
 }
 
 Slot::~Slot() {
@@ -69,6 +107,16 @@ void Slot::write(const Tensor& x) const {
 void Slot::replace(const Tensor& x) {
   const NoGrad no_grad;
   adopt(own(x));
+  if (!is_lazy()) return;
+  pattern_ = {};
+  compute_ = nullptr;
+}
+
+void Slot::replace(const Slot& other) {
+  replace(other.stored_);
+  if (!other.is_lazy()) return;
+  pattern_ = other.pattern_;
+  compute_ = no_value;
 }
 
 void Slot::cast(DType dtype) {
@@ -90,16 +138,18 @@ SlotHandle::SlotHandle(const SlotHandle& other) {
   const NoGrad no_grad;
   slot_ = std::make_shared<Slot>(from.stored().clone(), from.kind(), from.persistent());
   if (!from.is_buffer() && !from.trainable()) slot_->set_trainable(false);
+  if (from.is_lazy()) slot_->replace(from);
 }
 
 SlotHandle& SlotHandle::operator=(const SlotHandle& other) {
   if (slot_ == other.slot_) return *this;
   if (!slot_ || !other.slot_) {
     slot_ = SlotHandle(other).slot_;
-  } else if (slot_->shape() == other.slot_->shape() && slot_->dtype() == other.slot_->dtype()) {
+  } else if (!slot_->is_lazy() && !other.slot_->is_lazy() &&
+             slot_->shape() == other.slot_->shape() && slot_->dtype() == other.slot_->dtype()) {
     slot_->write(other.slot_->stored());
   } else {
-    slot_->replace(other.slot_->stored());
+    slot_->replace(*other.slot_);
   }
   return *this;
 }

@@ -19,6 +19,9 @@ namespace detail {
 struct CensusCount;
 }
 
+// A size that a module learns from its first input.
+inline constexpr int64_t kLazy = INT64_MIN;
+
 class Slot {
  public:
   enum class Kind : uint8_t { parameter, buffer };
@@ -29,9 +32,20 @@ class Slot {
   // parameter of a floating dtype is trainable.
   // Throws Error for an undefined tensor.
   explicit Slot(Tensor value, Kind kind = Kind::parameter, bool persistent = true);
+  // A slot without a value, of a shape that has kLazy in it, until materialize() gives it one.
+  // Reading it throws Error; its dtype and flags are what those of the value will be.
+  static std::shared_ptr<Slot> lazy(const Shape& pattern, Kind kind = Kind::parameter);
   ~Slot();
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
+
+  bool is_lazy() const { return !pattern_.empty(); }
+  // The value's shape; of a lazy slot what is known of it, "(10, ?)".
+  std::string shape_text() const;
+  // Whether a value of this shape may be given to it.
+  bool takes(const Shape& shape) const;
+  // Gives a lazy slot its value, a copy cast to its dtype. ShapeError unless takes(x.shape()).
+  void materialize(const Tensor& x);
 
   // What is kept: a leaf, row-major, which optimizers update under NoGrad, files hold, and whose
   // grad() backward fills. Not to be kept by others: replace() and cast() exchange it.
@@ -64,6 +78,8 @@ class Slot {
   // Exchanges the stored tensor for a copy of x, of any shape and dtype, without gradient. The
   // flags stay.
   void replace(const Tensor& x);
+  // The same for what another slot keeps, or for having no value yet.
+  void replace(const Slot& other);
   // Exchanges the stored tensor and its gradient for casts. Integers and bools stay as they are.
   void cast(DType dtype);
 
@@ -72,6 +88,7 @@ class Slot {
 
   Tensor stored_;
   Compute compute_;
+  Shape pattern_ = {};  // of a lazy slot, whose stored_ is empty
   Kind kind_;
   bool persistent_;
   std::shared_ptr<detail::CensusCount> census_;
@@ -104,6 +121,7 @@ class SlotHandle {
   SlotHandle& operator=(SlotHandle&& other);
 
   bool defined() const { return slot_ != nullptr; }
+  bool is_lazy() const { return slot_ != nullptr && slot_->is_lazy(); }
   const SlotRef& slot() const { return slot_; }
 
   Tensor value() const { return slot_ ? slot_->value() : Tensor(); }
@@ -153,6 +171,8 @@ class Buffer : public SlotHandle {
   // A buffer that is not persistent is left out of state dictionaries.
   explicit Buffer(Tensor value, bool persistent = true)
       : SlotHandle(std::make_shared<Slot>(std::move(value), Slot::Kind::buffer, persistent)) {}
+  // Another handle on a slot.
+  explicit Buffer(SlotRef slot) noexcept : SlotHandle(std::move(slot)) {}
 };
 
 // Counts the slots that this thread creates while it lives (the innermost one, where they nest).

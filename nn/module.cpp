@@ -57,6 +57,18 @@ std::vector<NamedSlot> collect(const ModuleBase& module, Slot::Kind kind) {
 
 }  // namespace
 
+std::vector<NamedSlot> detail::with_values(const char* what, const ModuleBase& module,
+                                           std::vector<NamedSlot> slots) {
+  for (const NamedSlot& entry : slots) {
+    check(!entry.slot->is_lazy(), what, ": the size of \"", entry.name, "\" of ",
+          module.type_name(),
+          " is not known yet; expected a call of the model, or "
+          "materialize(model, example), before its parameters are handed out, such as to an "
+          "optimizer");
+  }
+  return slots;
+}
+
 // --- visitor ---
 
 size_t Visitor::push(std::string_view name) {
@@ -116,11 +128,14 @@ void ModuleBase::make_ties() const {
 
 std::string ModuleBase::type_name() const { return adjoint::type_name(typeid(*this)); }
 
+// Who is given a slot may keep what it found there, an optimizer its moments.
 std::vector<NamedSlot> ModuleBase::parameters() const {
-  return collect(*this, Slot::Kind::parameter);
+  return detail::with_values("parameters", *this, collect(*this, Slot::Kind::parameter));
 }
 
-std::vector<NamedSlot> ModuleBase::buffers() const { return collect(*this, Slot::Kind::buffer); }
+std::vector<NamedSlot> ModuleBase::buffers() const {
+  return detail::with_values("buffers", *this, collect(*this, Slot::Kind::buffer));
+}
 
 std::vector<NamedModule> ModuleBase::named_modules() {
   CollectModules visitor;
@@ -139,16 +154,17 @@ void ModuleBase::train(bool training) {
 
 void ModuleBase::to(DType dtype) {
   check<DTypeError>(is_floating_point(dtype), "to: dtype ", dtype, "; expected a floating dtype");
-  for (const NamedSlot& p : parameters()) p.slot->cast(dtype);
-  for (const NamedSlot& b : buffers()) b.slot->cast(dtype);
+  for (const auto kind : {Slot::Kind::parameter, Slot::Kind::buffer}) {
+    for (const NamedSlot& entry : collect(*this, kind)) entry.slot->cast(dtype);
+  }
 }
 
 void ModuleBase::zero_grad() const {
-  for (const NamedSlot& p : parameters()) p.slot->zero_grad();
+  for (const NamedSlot& p : collect(*this, Slot::Kind::parameter)) p.slot->zero_grad();
 }
 
 void ModuleBase::requires_grad_(bool value) const {
-  for (const NamedSlot& p : parameters()) p.slot->set_trainable(value);
+  for (const NamedSlot& p : collect(*this, Slot::Kind::parameter)) p.slot->set_trainable(value);
 }
 
 int64_t ModuleBase::parameter_count() const {
@@ -167,7 +183,8 @@ std::optional<std::string> module_path(const ModuleBase& root, const ModuleBase&
 }
 
 int64_t visited_slots(const ModuleBase& module) {
-  return static_cast<int64_t>(module.parameters().size() + module.buffers().size());
+  return static_cast<int64_t>(collect(module, Slot::Kind::parameter).size() +
+                              collect(module, Slot::Kind::buffer).size());
 }
 
 void check_members(const ModuleBase& module) {

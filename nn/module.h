@@ -39,6 +39,8 @@
 
 namespace adjoint::nn {
 
+using adjoint::kLazy;
+
 // May replace the tensors among the arguments of forward.
 using ForwardPreHook = std::function<void(const ModuleBase& module, std::vector<Tensor>& inputs)>;
 // May replace the tensors that forward returned (itself, or in a vector, pair, tuple).
@@ -78,7 +80,8 @@ class ModuleBase {
   // Assigns from a module of the same dynamic type; Error for another one.
   virtual void assign(const ModuleBase& other) = 0;
 
-  // Every parameter, buffer, once (ties under the first name), in the order of the visit.
+  // Every parameter, buffer, once (ties under the first name), in the order of the visit. Error
+  // where the size of one is not known yet (nn/lazy.h).
   std::vector<NamedSlot> parameters() const;
   std::vector<NamedSlot> buffers() const;
   // Itself first, then all below it, parents before children.
@@ -199,6 +202,10 @@ class CallObserver {
 CallObserver* set_call_observer(CallObserver* observer);
 
 namespace detail {
+
+// The slots, all of which have values; Error naming the first that is lazy.
+std::vector<NamedSlot> with_values(const char* what, const ModuleBase& module,
+                                   std::vector<NamedSlot> slots);
 
 // A running forward: one entry of the thread's stack of modules.
 class CallScope {

@@ -61,4 +61,48 @@ class RMSNorm : public Module<RMSNorm> {
   std::optional<double> eps_;
 };
 
+struct GroupNormOptions {
+  double eps = 1e-5;
+  bool affine = true;  // has a weight, and a bias
+  bool bias = true;    // where there is a weight
+};
+
+// Each of num_groups groups of channels of each sample of (N, C, ...): the operator group_norm.
+// Starts with weight 1 and bias 0. ConfigError unless the groups divide the channels. Wu, He 2018,
+// arXiv 1803.08494.
+class GroupNorm : public Module<GroupNorm> {
+ public:
+  GroupNorm(int64_t num_groups, int64_t num_channels, const GroupNormOptions& options = {});
+
+  Tensor forward(const Tensor& x) const;
+  void members(Visitor& v) override;
+  std::string describe() const override;
+
+  Parameter weight, bias;  // (C), or undefined
+
+ private:
+  int64_t num_groups_, num_channels_;
+  GroupNormOptions options_;
+};
+
+struct LocalResponseNormOptions {
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1.0;
+};
+
+// Divides by a function of the squares of `size` channels around each: the operator
+// local_response_norm. ConfigError for a size below 1. Krizhevsky et al. 2012.
+class LocalResponseNorm : public Module<LocalResponseNorm> {
+ public:
+  explicit LocalResponseNorm(int64_t size, const LocalResponseNormOptions& options = {});
+
+  Tensor forward(const Tensor& x) const;
+  std::string describe() const override;
+
+ private:
+  int64_t size_;
+  LocalResponseNormOptions options_;
+};
+
 }  // namespace adjoint::nn

@@ -1,7 +1,7 @@
 // Positions, added to what a Transformer reads.
 #pragma once
 
-#include <adjoint/nn/activation.h>
+#include <adjoint/nn/dropout.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {

@@ -40,8 +40,8 @@ bool same_values(const Tensor& a, const Tensor& b) {
 // Why the tensor cannot be written to the slot; empty if it can.
 std::string mismatch(const std::string& name, const Slot& slot, const Tensor& x) {
   std::ostringstream why;
-  if (x.shape() != slot.shape()) {
-    why << name << ": shape " << x.shape() << "; expected " << slot.shape();
+  if (!slot.takes(x.shape())) {
+    why << name << ": shape " << x.shape() << "; expected " << slot.shape_text();
   } else if (is_floating_point(x.dtype()) != is_floating_point(slot.dtype())) {
     why << name << ": dtype " << x.dtype() << "; expected " << slot.dtype();
   }
@@ -79,7 +79,7 @@ std::string LoadReport::message() const {
 StateDict ModuleBase::state_dict() const {
   StateDict state;
   std::unordered_map<const Slot*, std::string> first;
-  for (const NamedSlot& entry : all_names(*this)) {
+  for (const NamedSlot& entry : detail::with_values("state_dict", *this, all_names(*this))) {
     const auto [known, is_new] = first.emplace(entry.slot.get(), entry.name);
     if (is_new) {
       state.tensors.emplace_back(entry.name, entry.slot->stored().detach());
@@ -132,7 +132,13 @@ LoadReport ModuleBase::load_state_dict(const std::map<std::string, Tensor>& stat
   check(!strict || report.ok(), "load_state_dict: the state does not fit ", type_name(), ": ",
         report.message(), "; nothing was loaded");
   for (const Target& target : targets) {
-    if (target.source.defined()) target.slot.slot->write(target.source);
+    if (!target.source.defined()) continue;
+    Slot& slot = *target.slot.slot;
+    if (slot.is_lazy()) {
+      slot.materialize(target.source);
+    } else {
+      slot.write(target.source);
+    }
   }
   return report;
 }

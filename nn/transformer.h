@@ -3,6 +3,7 @@
 
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>
+#include <adjoint/nn/dropout.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/normalization.h>
 

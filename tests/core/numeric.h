@@ -64,6 +64,17 @@ inline void expect_close(const Tensor& a, const Tensor& b, double tolerance,
   }
 }
 
+// The same, against the largest element: what sums of products, such as gradients of weights, owe
+// to the rounding of their terms.
+inline void expect_close_to_largest(const Tensor& a, const Tensor& b, double tolerance,
+                                    const std::string& what = "") {
+  double largest = 1;
+  for (const double v : values(b)) {
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+  }
+  expect_close(a / largest, b / largest, tolerance, what);
+}
+
 inline void expect_same_bits(const Tensor& a, const Tensor& b, const std::string& what = "") {
   ASSERT_EQ(a.shape(), b.shape()) << what;
   ASSERT_EQ(a.dtype(), b.dtype()) << what;

@@ -1,4 +1,5 @@
-// Layers against PyTorch (tests/golden/nn_layers.py): outputs, every gradient, names and shapes.
+// Layers that are made of others against PyTorch (tests/golden/nn_layers.py): outputs, every
+// gradient, names and shapes. The others are in the module table (tests/nn/modules).
 #include <adjoint/core/activations.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
@@ -12,7 +13,6 @@
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/linear.h>
-#include <adjoint/nn/loss.h>
 #include <adjoint/nn/normalization.h>
 #include <adjoint/nn/position.h>
 #include <adjoint/nn/sequential.h>
@@ -140,26 +140,6 @@ void expect_simple(const std::string& name, const M& model) {
               [](const M& m, const Inputs& in) { return std::vector<Tensor>{m(in["x"])}; });
 }
 
-TEST(Layers, Linear) {
-  expect_simple("linear", Linear(5, 4));
-  expect_simple("linear_no_bias", Linear(5, 4, {.bias = false}));
-}
-
-TEST(Layers, LayerNorm) {
-  expect_simple("layer_norm", LayerNorm(6));
-  expect_simple("layer_norm_2d", LayerNorm(Shape{3, 4}, {.eps = 1e-3}));
-  expect_simple("layer_norm_no_bias", LayerNorm(6, {.bias = false}));
-  expect_simple("layer_norm_plain", LayerNorm(6, {.elementwise_affine = false}));
-}
-
-TEST(Layers, RmsNorm) {
-  expect_simple("rms_norm", RMSNorm(6));
-  expect_simple("rms_norm_2d", RMSNorm(Shape{3, 4}, {.eps = 1e-3}));
-  expect_simple("rms_norm_plain", RMSNorm(6, {.elementwise_affine = false}));
-  EXPECT_THROW(RMSNorm(Shape{}), ConfigError);
-  EXPECT_THROW(RMSNorm(6, {.eps = -1}), ConfigError);
-}
-
 // The sum of a residual connection and its norm, as the two operators give them; and a hook sees
 // the call.
 TEST(Layers, LayerNormAdds) {
@@ -179,17 +159,6 @@ TEST(Layers, LayerNormAdds) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST(Layers, Activations) {
-  expect_simple("relu", ReLU());
-  expect_simple("gelu", GELU());
-  expect_simple("gelu_tanh", GELU(Gelu::tanh));
-  expect_simple("silu", SiLU());
-  expect_simple("tanh", Tanh());
-  expect_simple("sigmoid", Sigmoid());
-  expect_simple("softmax", Softmax(0));
-  expect_simple("log_softmax", LogSoftmax(-1));
-}
-
 TEST(Layers, ActivationByName) {
   const Tensor x = golden().at("gelu/in/x");
   for (const auto& [kind, text] : {std::pair{Activation::relu, "relu"},
@@ -201,30 +170,6 @@ TEST(Layers, ActivationByName) {
     expect_close(activate(golden().at(from + "/in/x"), kind), golden().at(from + "/out/0"),
                  tolerance(DType::f64), text);
   }
-}
-
-TEST(Layers, Embedding) {
-  const Embedding model(7, 3, {.padding_idx = 2});
-  expect_state_names("embedding", model);
-  expect_case("embedding", "embedding", model, [](const Embedding& m, const Inputs& in) {
-    return std::vector<Tensor>{m(in["ids"])};
-  });
-  for (const double v :
-       numeric::values(select(Embedding(7, 3, {.padding_idx = -2}).weight, 0, 5))) {
-    EXPECT_EQ(v, 0);
-  }
-  EXPECT_EQ(message_of<ConfigError>([] { Embedding(7, 3, {.padding_idx = 7}); }),
-            "Embedding: padding_idx 7; expected a row of 7");
-}
-
-TEST(Layers, Losses) {
-  expect_case("cross_entropy", "cross_entropy", CrossEntropyLoss({.label_smoothing = 0.1}),
-              [](const CrossEntropyLoss& loss, const Inputs& in) {
-                return std::vector<Tensor>{loss(in["x"], golden().at("cross_entropy/target"))};
-              });
-  expect_case("mse", "mse", MSELoss(Reduction::sum), [](const MSELoss& loss, const Inputs& in) {
-    return std::vector<Tensor>{loss(in["x"], in["y"])};
-  });
 }
 
 TEST(Layers, FeedForward) {
@@ -528,23 +473,7 @@ TEST(TransformerBlock, DropsOnlyInTraining) {
   numeric::expect_same_bits(block(x), block(x));
 }
 
-// --- dropout, positions ---
-
-TEST(Dropout, ZeroesOrScales) {
-  Dropout half(0.25);
-  const Tensor x = full({64, 64}, 3.0);
-  manual_seed(5);
-  const Tensor y = half(x);
-  const double zeroed = sum(eq(y, 0)).item();
-  // 4096 draws of probability 1/4: a deviation of 27.7; seven of them are 194.
-  EXPECT_NEAR(zeroed, 1024, 194);
-  EXPECT_EQ(zeroed + sum(eq(y, 4.0)).item(), 4096);
-  half.eval();
-  EXPECT_EQ(half(x).impl(), x.impl());
-  EXPECT_EQ(max(abs(Dropout(1.0)(x))).item(), 0);
-  EXPECT_EQ(message_of<ConfigError>([] { Dropout(-0.5); }),
-            "Dropout: probability -0.5; expected it in [0, 1]");
-}
+// --- positions ---
 
 TEST(Positions, SinusoidsFollowTheFormula) {
   for (const int64_t width : {6, 7}) {

@@ -950,7 +950,7 @@ TEST(Printing, NamesListsAndSkipsEmptyOnes) {
             "Net(\n  (embed): Embedding(5, 3)\n"
             "  (head): Linear(in_features=3, out_features=5, bias=False)\n)");
   EXPECT_EQ(to_string(SinusoidalPositionalEncoding(4, {.max_len = 9})),
-            "SinusoidalPositionalEncoding(\n  4, max_len=9\n  (dropout): Dropout(p=0)\n)");
+            "SinusoidalPositionalEncoding(\n  4, max_len=9\n  (dropout): Dropout(p=0.0)\n)");
   EXPECT_EQ(to_string(Sequential()), "Sequential()");
   EXPECT_EQ(Linear(1, 1).type_name(), "Linear");
   EXPECT_EQ((Wrapped<Wrapped<Linear>::Inner>().type_name()), "Wrapped");
