@@ -1,6 +1,6 @@
 // Images: the files of MNIST's family and of CIFAR, and pictures of samples.
 //
-//   const data::ImageSet train = data::load_mnist("/usr/share/dataset-fashion-mnist", true);
+//   const data::ImageSet train = data::load_mnist("/usr/share/datasets/fashion-mnist", true);
 //   const Tensor x = train.images.to(DType::f32) / 255;      // (60000, 1, 28, 28)
 //
 // Readers trust nothing: sizes that a file states are compared with the bytes that are there before

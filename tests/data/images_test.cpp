@@ -145,7 +145,7 @@ TEST(Png, IsWrittenAsTheStandardSays) {
 }
 
 TEST(Mnist, FashionMnistAsDebianHasIt) {
-  const std::string folder = "/usr/share/dataset-fashion-mnist";
+  const std::string folder = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(folder)) {
     GTEST_SKIP() << "no " << folder << ": Debian's package dataset-fashion-mnist is not installed";
   }
