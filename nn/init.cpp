@@ -1,6 +1,10 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/inplace.h>
+#include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
+#include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/init.h>
@@ -20,10 +24,15 @@ void check_floating(const char* op, const Tensor& x) {
                     "; expected a floating dtype");
 }
 
+void check_matrix(const char* op, const Tensor& x) {
+  check_floating(op, x);
+  check<ShapeError>(x.dim() == 2, op, ": shape ", x.shape(), "; expected two dimensions");
+}
+
 double kaiming_std(const Tensor& x, const KaimingOptions& options) {
   const Fans f = fans(x);
   const int64_t fan = options.mode == FanMode::fan_in ? f.in : f.out;
-  return gain(options.nonlinearity, options.a) / std::sqrt(static_cast<double>(fan));
+  return calculate_gain(options.nonlinearity, options.a) / std::sqrt(static_cast<double>(fan));
 }
 
 }  // namespace
@@ -52,6 +61,71 @@ void constant_(const Tensor& x, double value) {
 void zeros_(const Tensor& x) { constant_(x, 0); }
 void ones_(const Tensor& x) { constant_(x, 1); }
 
+void trunc_normal_(const Tensor& x, double mean, double std, double a, double b,
+                   Generator& generator) {
+  check_floating("trunc_normal_", x);
+  check<ConfigError>(std >= 0 && a <= b, "trunc_normal_: standard deviation ", std, " between ", a,
+                     " and ", b, "; expected 0 or more, and bounds in ascending order");
+  const NoGrad no_grad;
+  copy_(x, trunc_normal(mean, std, a, b, x.shape(), x.dtype(), generator));
+}
+
+void eye_(const Tensor& x) {
+  check_matrix("eye_", x);
+  const NoGrad no_grad;
+  zero_(x);
+  fill_(diagonal(x), 1.0);
+}
+
+void dirac_(const Tensor& x, int64_t groups) {
+  check_floating("dirac_", x);
+  check<ShapeError>(
+      x.dim() >= 3 && x.dim() <= 5 && groups >= 1 && x.size(0) % groups == 0, "dirac_: shape ",
+      x.shape(), " in ", groups,
+      " groups; expected (out, in / groups, kernel...) of 1 to 3 sizes of the kernel, "
+      "with out a multiple of the groups");
+  const NoGrad no_grad;
+  zero_(x);
+  Tensor middle = x;  // (out, in / groups)
+  for (int d = x.dim() - 1; d >= 2; --d) middle = select(middle, d, x.size(d) / 2);
+  const int64_t outputs = x.size(0) / groups;
+  for (int64_t g = 0; g < groups; ++g) {
+    fill_(diagonal(slice(middle, 0, g * outputs, (g + 1) * outputs)), 1.0);
+  }
+}
+
+// The Q of the QR factors of normal numbers, with the signs of a positive diagonal of R: Mezzadri
+// 2006, arXiv math-ph/0609050.
+void orthogonal_(const Tensor& x, double gain, Generator& generator) {
+  check_floating("orthogonal_", x);
+  check<ShapeError>(x.dim() >= 2, "orthogonal_: shape ", x.shape(),
+                    "; expected two dimensions or more");
+  if (x.numel() == 0) return;
+  const NoGrad no_grad;
+  const int64_t rows = x.size(0), columns = x.numel() / rows;
+  // There are no factors of bf16 and f16.
+  const DType dtype = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const Tensor drawn = randn({rows, columns}, dtype, generator);
+  const auto [q, r] = qr(rows < columns ? transpose(drawn, 0, 1) : drawn);
+  const Tensor signs = sign(diagonal(r));
+  const Tensor turned = q * signs;
+  const Tensor matrix = rows < columns ? transpose(turned, 0, 1) : turned;
+  copy_(x, reshape(matrix, x.shape()) * gain);
+}
+
+void sparse_(const Tensor& x, double sparsity, double std, Generator& generator) {
+  check_matrix("sparse_", x);
+  check<ConfigError>(sparsity >= 0 && sparsity <= 1, "sparse_: sparsity ", sparsity,
+                     "; expected it in [0, 1]");
+  const int64_t rows = x.size(0), columns = x.size(1);
+  const auto zeros = static_cast<int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
+  init::normal_(x, 0, std, generator);
+  const NoGrad no_grad;
+  for (int64_t c = 0; c < columns; ++c) {
+    index_fill_(select(x, 1, c), 0, slice(randperm(rows, generator), 0, 0, zeros), 0.0);
+  }
+}
+
 Fans fans(const Tensor& weight) {
   check(weight.defined(), "fans: undefined tensor; expected a weight");
   check<ShapeError>(weight.dim() >= 2, "fans: shape ", weight.shape(),
@@ -61,7 +135,7 @@ Fans fans(const Tensor& weight) {
   return {weight.size(1) * kernel, weight.size(0) * kernel};
 }
 
-double gain(Nonlinearity nonlinearity, double slope) {
+double calculate_gain(Nonlinearity nonlinearity, double slope) {
   switch (nonlinearity) {
     case Nonlinearity::tanh:
       return 5.0 / 3;

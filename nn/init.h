@@ -21,6 +21,21 @@ void normal_(const Tensor& x, double mean = 0, double std = 1,
 void constant_(const Tensor& x, double value);
 void zeros_(const Tensor& x);
 void ones_(const Tensor& x);
+// Normal numbers of which those outside [a, b] are left out.
+void trunc_normal_(const Tensor& x, double mean = 0, double std = 1, double a = -2, double b = 2,
+                   Generator& generator = default_generator());
+// The identity, as far as the matrix goes. ShapeError unless of two dimensions.
+void eye_(const Tensor& x);
+// (out, in / groups, kernel of 1 to 3 dimensions): each group's outputs are its first inputs, as
+// far as there are such. ShapeError for another rank or outputs that groups do not divide.
+void dirac_(const Tensor& x, int64_t groups = 1);
+// gain times a matrix with orthonormal rows or columns, the fewer ones, all of them equally likely;
+// the dimensions behind the first count as one. Saxe, McClelland, Ganguli 2013, arXiv 1312.6120.
+void orthogonal_(const Tensor& x, double gain = 1, Generator& generator = default_generator());
+// normal(0, std), with a share `sparsity` (rounded up to whole elements) of each column zero.
+// Martens 2010, "Deep learning via Hessian-free optimization". ShapeError unless of two dimensions.
+void sparse_(const Tensor& x, double sparsity, double std = 0.01,
+             Generator& generator = default_generator());
 
 // How many values an element of the result is summed from, and how many it goes to: a weight is
 // (out, in) or (out, in, kernel...). ShapeError below two dimensions.
@@ -29,9 +44,9 @@ struct Fans {
 };
 Fans fans(const Tensor& weight);
 
-enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };
+enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };  // linear: conv, too
 // The factor that keeps the variance through the function; slope is of leaky_relu.
-double gain(Nonlinearity nonlinearity, double slope = 0.01);
+double calculate_gain(Nonlinearity nonlinearity, double slope = 0.01);
 
 // Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks":
 // variance 2 gain^2 / (fan_in + fan_out).

@@ -6,8 +6,10 @@
 // heaviest tail here, the squares of 1800 normal values, is 6e-10), and the largest of n uniform
 // values is above (1 - 26 / n) of the bound (e^-26 = 5e-12).
 #include <adjoint/core/autograd.h>
+#include <adjoint/core/convolution.h>
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/error.h>
+#include <adjoint/core/indexing.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/linalg.h>
 #include <adjoint/core/pointwise.h>
@@ -133,13 +135,14 @@ TEST(Init, Kaiming) {
 
 TEST(Init, GainsArePyTorchs) {
   using init::Nonlinearity;
-  EXPECT_EQ(init::gain(Nonlinearity::linear), 1);
-  EXPECT_EQ(init::gain(Nonlinearity::sigmoid), 1);
-  EXPECT_DOUBLE_EQ(init::gain(Nonlinearity::tanh), 5.0 / 3);
-  EXPECT_DOUBLE_EQ(init::gain(Nonlinearity::relu), std::sqrt(2.0));
-  EXPECT_DOUBLE_EQ(init::gain(Nonlinearity::leaky_relu), 1.4141428569978354);  // slope 0.01
-  EXPECT_DOUBLE_EQ(init::gain(Nonlinearity::leaky_relu, 2), std::sqrt(2.0 / 5));
-  EXPECT_EQ(init::gain(Nonlinearity::selu), 0.75);
+  EXPECT_EQ(init::calculate_gain(Nonlinearity::linear), 1);
+  EXPECT_EQ(init::calculate_gain(Nonlinearity::sigmoid), 1);
+  EXPECT_DOUBLE_EQ(init::calculate_gain(Nonlinearity::tanh), 5.0 / 3);
+  EXPECT_DOUBLE_EQ(init::calculate_gain(Nonlinearity::relu), std::sqrt(2.0));
+  EXPECT_DOUBLE_EQ(init::calculate_gain(Nonlinearity::leaky_relu),
+                   1.4141428569978354);  // slope 0.01
+  EXPECT_DOUBLE_EQ(init::calculate_gain(Nonlinearity::leaky_relu, 2), std::sqrt(2.0 / 5));
+  EXPECT_EQ(init::calculate_gain(Nonlinearity::selu), 0.75);
 }
 
 TEST(Init, Fans) {
@@ -280,6 +283,107 @@ TEST(Init, Gpt2) {
   init::gpt2_(model, {.n_layer = 2, .std = 0.1, .residual = {"linear1"}}, h);
   expect_normal(model.layers[0].linear1.weight, 0.05);
   expect_normal(model.layers[0].linear2.weight, 0.1);
+}
+
+// A normal distribution between bounds, by its own moments: with phi and Phi of the standard one,
+// at alpha = (a - mean) / std and beta, the mean is off by std (phi(alpha) - phi(beta)) / Z.
+TEST(Init, TruncNormal) {
+  const double mean = 0.5, std = 2, a = -1, b = 3.5;
+  const auto density = [](double x) { return std::exp(-x * x / 2) / std::sqrt(2 * M_PI); };
+  const auto below = [](double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; };
+  const double alpha = (a - mean) / std, beta = (b - mean) / std, z = below(beta) - below(alpha);
+  const double shift = (density(alpha) - density(beta)) / z;
+  const double variance =
+      std * std * (1 + (alpha * density(alpha) - beta * density(beta)) / z - shift * shift);
+  manual_seed(31);
+  const Tensor x = empty({100, 200}, DType::f64);
+  init::trunc_normal_(x, mean, std, a, b);
+  const Moments m = moments(x, mean + std * shift);
+  EXPECT_NEAR(m.mean, 0, kErrors * std::sqrt(variance / m.count));
+  // The fourth moment of values within 2.5 of the mean is below 2.5^2 of the second.
+  EXPECT_NEAR(m.square, variance, kErrors * std::sqrt(6.25 * variance / m.count));
+  EXPECT_GE(min(x).item(), a);
+  EXPECT_LE(max(x).item(), b);
+  EXPECT_LT(min(x).item(), a + 0.05);
+  EXPECT_GT(max(x).item(), b - 0.05);
+  EXPECT_THROW(init::trunc_normal_(x, 0, 1, 2, -2), ConfigError);
+}
+
+TEST(Init, Eye) {
+  const Parameter x(ones({3, 5}));
+  init::eye_(x);
+  numeric::expect_same_bits(x.value(), slice(eye(5), 0, 0, 3));
+  EXPECT_EQ(message_of<ShapeError>([] {
+              init::eye_(zeros({2, 2, 2}));
+            }),
+            "eye_: shape (2, 2, 2); expected two dimensions");
+}
+
+// What a convolution with such a kernel gives is its input, for the channels that there are.
+TEST(Init, Dirac) {
+  const Parameter w(ones({6, 2, 3, 5}));
+  init::dirac_(w, 2);
+  const Tensor x = numeric::random({2, 4, 6, 7}, 1, DType::f32);
+  const Tensor y = conv2d(x, w, {}, {.padding = Shape{1, 2}, .groups = 2});
+  for (const int64_t group : {0, 1}) {
+    numeric::expect_same_bits(slice(y, 1, 3 * group, 3 * group + 2).contiguous(),
+                              slice(x, 1, 2 * group, 2 * group + 2).contiguous());
+    expect_zeros(slice(y, 1, 3 * group + 2, 3 * group + 3));
+  }
+  const Parameter line(ones({2, 3, 3}));
+  init::dirac_(line);
+  EXPECT_EQ(line.value().to_vector<float>(),
+            (std::vector<float>{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}));
+  EXPECT_THROW(init::dirac_(w, 4), ShapeError);
+  EXPECT_THROW(init::dirac_(zeros({2, 2})), ShapeError);
+}
+
+TEST(Init, Orthogonal) {
+  manual_seed(4);
+  for (const Shape& shape : {Shape{5, 3}, {3, 5}, {4, 4}, {3, 2, 2}}) {
+    const Tensor x = empty(shape, DType::f64);
+    init::orthogonal_(x, 2.0);
+    const Tensor m = reshape(x, {shape[0], -1});
+    const bool tall = m.size(0) > m.size(1);
+    const Tensor product = tall ? matmul(transpose(m, 0, 1), m) : matmul(m, transpose(m, 0, 1));
+    numeric::expect_close(product, eye(product.size(0)) * 4.0, 1e-13);
+  }
+  // All equally likely: the trace of a rotation of three dimensions and reflections has mean 0 and
+  // variance 1.
+  double total = 0, squares = 0;
+  for (int i = 0; i < 400; ++i) {
+    const Tensor x = empty({3, 3}, DType::f64);
+    init::orthogonal_(x);
+    const double t = trace(x).item();
+    total += t / 400;
+    squares += t * t / 400;
+  }
+  EXPECT_NEAR(total, 0, kErrors / 20);
+  EXPECT_NEAR(squares, 1, kErrors * std::sqrt(2.0 / 400));  // the fourth moment is 3
+  const Parameter half(empty({4, 4}));
+  half.slot()->cast(DType::bf16);
+  init::orthogonal_(half);
+  EXPECT_THROW(init::orthogonal_(zeros({3})), ShapeError);
+}
+
+TEST(Init, Sparse) {
+  manual_seed(6);
+  const Tensor x = empty({50, 200});
+  init::sparse_(x, 0.33, 0.5);
+  std::vector<int> rows(50);
+  for (int64_t c = 0; c < 200; ++c) {
+    const std::vector<double> column = numeric::values(x.select(1, c));
+    int zeros = 0;
+    for (size_t r = 0; r < 50; ++r) {
+      zeros += column[r] == 0 ? 1 : 0;
+      rows[r] += column[r] == 0 ? 1 : 0;
+    }
+    EXPECT_EQ(zeros, 17);  // 16.5, rounded up
+  }
+  // Each row 200 times with probability 0.34.
+  for (const int count : rows) EXPECT_NEAR(count, 68, kErrors * std::sqrt(68 * 0.66));
+  expect_normal(masked_select(x, ne(x, 0)), 0.5);
+  EXPECT_THROW(init::sparse_(x, 1.5), ConfigError);
 }
 
 }  // namespace
