@@ -127,6 +127,19 @@ void Slot::cast(DType dtype) {
   if (gradient.defined() && is_floating_point(dtype)) set_grad(gradient.to(dtype));
 }
 
+void Slot::assign_parametrization(const Slot& other) {
+  if (other.parametrization_ == nullptr || parametrization_ == nullptr) {
+    parametrization_ = other.parametrization_ ? other.parametrization_->clone() : nullptr;
+  } else {
+    parametrization_->assign(*other.parametrization_);
+  }
+}
+
+Tensor Slot::computed_value() const {
+  const Tensor original = compute_ != nullptr ? compute_(stored_) : stored_;
+  return parametrization_ != nullptr ? parametrization_->value(original) : original;
+}
+
 Slot& SlotHandle::get() const {
   check(slot_ != nullptr, "Parameter: undefined; expected a parameter or buffer with a value");
   return *slot_;
@@ -137,12 +150,14 @@ SlotHandle::SlotHandle(const SlotHandle& other) {
   const Slot& from = *other.slot_;
   const NoGrad no_grad;
   slot_ = std::make_shared<Slot>(from.stored().clone(), from.kind(), from.persistent());
+  slot_->assign_parametrization(from);
   if (!from.is_buffer() && !from.trainable()) slot_->set_trainable(false);
   if (from.is_lazy()) slot_->replace(from);
 }
 
 SlotHandle& SlotHandle::operator=(const SlotHandle& other) {
   if (slot_ == other.slot_) return *this;
+  if (slot_ && other.slot_) slot_->assign_parametrization(*other.slot_);
   if (!slot_ || !other.slot_) {
     slot_ = SlotHandle(other).slot_;
   } else if (!slot_->is_lazy() && !other.slot_->is_lazy() &&

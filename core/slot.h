@@ -27,6 +27,17 @@ class Slot {
   enum class Kind : uint8_t { parameter, buffer };
   // What forward sees, as a function of what is stored: W + BA, g V / |V|, a tensor in its place.
   using Compute = std::function<Tensor(const Tensor& stored)>;
+  // The same as a part of the slot, which may have slots of its own: weight norm, low-rank updates
+  // (nn/parametrize.h).
+  class Parametrization {
+   public:
+    virtual ~Parametrization() = default;
+    virtual Tensor value(const Tensor& original) const = 0;
+    // With slots of its own.
+    virtual std::unique_ptr<Parametrization> clone() const = 0;
+    // Writes the values of another one into the slots that are there.
+    virtual void assign(const Parametrization& other) = 0;
+  };
 
   // Takes the elements if nobody else sees them, a copy otherwise; history is left behind. A
   // parameter of a floating dtype is trainable.
@@ -50,11 +61,19 @@ class Slot {
   // What is kept: a leaf, row-major, which optimizers update under NoGrad, files hold, and whose
   // grad() backward fills. Not to be kept by others: replace() and cast() exchange it.
   const Tensor& stored() const { return stored_; }
-  // What forward reads: stored(), unless it is computed from it.
-  Tensor value() const { return compute_ ? compute_(stored_) : stored_; }
-  bool computed() const { return compute_ != nullptr; }
+  // What forward reads: stored(), unless it is computed from it. What set_compute() set stands for
+  // what is stored; a parametrization makes the value of that.
+  Tensor value() const {
+    return compute_ != nullptr || parametrization_ != nullptr ? computed_value() : stored_;
+  }
+  bool computed() const { return compute_ != nullptr || parametrization_ != nullptr; }
   // Returns the function that was there before; none (nullptr) makes value() plain again.
   Compute set_compute(Compute compute) { return std::exchange(compute_, std::move(compute)); }
+  Parametrization* parametrization() const { return parametrization_.get(); }
+  // nullptr for none.
+  void set_parametrization(std::unique_ptr<Parametrization> parametrization) {
+    parametrization_ = std::move(parametrization);
+  }
 
   Kind kind() const { return kind_; }
   bool is_buffer() const { return kind_ == Kind::buffer; }
@@ -82,13 +101,17 @@ class Slot {
   void replace(const Slot& other);
   // Exchanges the stored tensor and its gradient for casts. Integers and bools stay as they are.
   void cast(DType dtype);
+  // The values of other's parametrization, or one like it; none if it has none.
+  void assign_parametrization(const Slot& other);
 
  private:
   void adopt(Tensor value);
+  Tensor computed_value() const;
 
   Tensor stored_;
   Compute compute_;
   Shape pattern_ = {};  // of a lazy slot, whose stored_ is empty
+  std::unique_ptr<Parametrization> parametrization_;
   Kind kind_;
   bool persistent_;
   std::shared_ptr<detail::CensusCount> census_;
@@ -104,8 +127,9 @@ struct NamedSlot {
 
 // What Parameter and Buffer have in common: a handle on a slot that copies as a value does.
 //
-// Copy construction makes a new slot with a copy of the stored value (what was computed from it is
-// not copied: what set the function sets it again). Move construction takes the slot. Either
+// Copy construction makes a new slot with a copy of the stored value and of its parametrization (a
+// function from set_compute() is not copied: what set it sets it again). Move construction takes
+// the slot. Either
 // assignment writes the value into the slot that is there, so whoever shares it sees the change;
 // where the sizes or dtypes differ the slot is given a new tensor. Assigning an undefined handle
 // lets the slot go. A handle without a slot is

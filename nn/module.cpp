@@ -1,9 +1,11 @@
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/type_name.h>
 #include <adjoint/nn/module.h>
+#include <adjoint/nn/parametrize.h>
 
 #include <mutex>
 #include <unordered_set>
+#include <utility>
 
 namespace adjoint::nn {
 namespace {
@@ -38,6 +40,34 @@ class CollectModules : public Visitor {
   }
 };
 
+class CollectChildren : public Visitor {
+ public:
+  std::vector<NamedModule> children;
+
+ protected:
+  bool enter(const std::string& path, ModuleBase& module) override {
+    if (path.empty()) return true;
+    children.push_back({path, &module});
+    return false;
+  }
+};
+
+// The slot of this kind under a path.
+class FindSlot : public Visitor {
+ public:
+  FindSlot(std::string_view path, Slot::Kind kind) : path_(path), kind_(kind) {}
+  SlotRef slot;
+
+ protected:
+  void on_slot(const std::string& path, SlotHandle& handle) override {
+    if (path == path_ && handle.slot()->kind() == kind_) slot = handle.slot();
+  }
+
+ private:
+  std::string_view path_;
+  Slot::Kind kind_;
+};
+
 class ApplyToModules : public Visitor {
  public:
   explicit ApplyToModules(const std::function<void(ModuleBase&)>& f) : f_(f) {}
@@ -53,6 +83,16 @@ std::vector<NamedSlot> collect(const ModuleBase& module, Slot::Kind kind) {
   CollectSlots visitor(kind);
   visit(writable(module), visitor);
   return std::move(visitor.slots);
+}
+
+SlotRef find_slot(const char* op, const ModuleBase& module, std::string_view path,
+                  Slot::Kind kind) {
+  FindSlot visitor(path, kind);
+  visit(writable(module), visitor);
+  check(visitor.slot != nullptr, op, ": ", module.type_name(), " has none called '", path,
+        "'; expected a name such as '", kind == Slot::Kind::parameter ? "fc1.weight" : "norm.mean",
+        "'");
+  return visitor.slot;
 }
 
 }  // namespace
@@ -80,8 +120,23 @@ size_t Visitor::push(std::string_view name) {
 
 void Visitor::slot(std::string_view name, SlotHandle& handle) {
   if (!handle.defined()) return;
+  if (ParametrizationList* list = parametrization_of(*handle.slot())) {
+    const size_t before = push("parametrizations");
+    SlotHandle* const outer = std::exchange(parametrized_, &handle);
+    (*this)(name, *list);
+    parametrized_ = outer;
+    path_.resize(before);
+    return;
+  }
   const size_t before = push(name);
   on_slot(path_, handle);
+  path_.resize(before);
+}
+
+void Visitor::original(std::string_view name) {
+  if (parametrized_ == nullptr) return;
+  const size_t before = push(name);
+  on_slot(path_, *parametrized_);
   path_.resize(before);
 }
 
@@ -141,6 +196,32 @@ std::vector<NamedModule> ModuleBase::named_modules() {
   CollectModules visitor;
   visit(*this, visitor);
   return std::move(visitor.modules);
+}
+
+std::vector<NamedModule> ModuleBase::named_children() {
+  CollectChildren visitor;
+  visit(*this, visitor);
+  return std::move(visitor.children);
+}
+
+ModuleBase& ModuleBase::get_submodule(std::string_view path) {
+  for (const NamedModule& found : named_modules()) {
+    if (found.name == path) return *found.module;
+  }
+  fail("get_submodule: ", type_name(), " has none called '", path,
+       "'; expected a name such as 'encoder.layers.0'");
+}
+
+const ModuleBase& ModuleBase::get_submodule(std::string_view path) const {
+  return writable(*this).get_submodule(path);
+}
+
+SlotRef ModuleBase::get_parameter(std::string_view path) const {
+  return find_slot("get_parameter", *this, path, Slot::Kind::parameter);
+}
+
+SlotRef ModuleBase::get_buffer(std::string_view path) const {
+  return find_slot("get_buffer", *this, path, Slot::Kind::buffer);
 }
 
 void ModuleBase::apply(const std::function<void(ModuleBase&)>& f) {

@@ -31,6 +31,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
@@ -86,6 +87,13 @@ class ModuleBase {
   std::vector<NamedSlot> buffers() const;
   // Itself first, then all below it, parents before children.
   std::vector<NamedModule> named_modules();
+  // Those that members() names itself: "fc1", "layers.0".
+  std::vector<NamedModule> named_children();
+  // By path, under any name where it is tied; Error where there is none. "" is the module itself.
+  ModuleBase& get_submodule(std::string_view path);
+  const ModuleBase& get_submodule(std::string_view path) const;
+  SlotRef get_parameter(std::string_view path) const;
+  SlotRef get_buffer(std::string_view path) const;
 
   StateDict state_dict() const;
   // Writes the values into the model, cast to its dtypes. What is wrong with the state is found

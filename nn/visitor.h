@@ -15,10 +15,13 @@ namespace adjoint::nn {
 
 class ModuleBase;
 class AnyModule;
+class ParametrizationList;
 
 // Walks the members of a module, depth first, in the order in which members() names them. Names are
 // joined by dots and elements of a vector are named by their index: "h.0.attn.c_attn.weight".
-// Undefined parameters, empty optionals and null pointers are skipped.
+// Undefined parameters, empty optionals and null pointers are skipped. In the place of a parameter
+// that is parametrized stands the module that computes it, "parametrizations.weight", with what is
+// trained (nn/parametrize.h).
 //
 // Walks start with visit(). A class derived from this one overrides what it wants to see.
 class Visitor {
@@ -59,6 +62,7 @@ class Visitor {
 
  protected:
   friend void visit(ModuleBase& root, Visitor& visitor);
+  friend class ParametrizationList;
 
   // A parameter or buffer, with its full path.
   virtual void on_slot(const std::string& /*path*/, SlotHandle& /*handle*/) {}
@@ -71,6 +75,8 @@ class Visitor {
 
  private:
   void slot(std::string_view name, SlotHandle& handle);
+  // The slot whose parametrization is visited, under the name that it has there.
+  void original(std::string_view name);
   size_t push(std::string_view name);
   template <class List>
   void elements(std::string_view name, List& list) {
@@ -82,6 +88,7 @@ class Visitor {
   }
 
   std::string path_;
+  SlotHandle* parametrized_ = nullptr;
 };
 
 // Walks root and all below it. Ties are made in a walk of their own before, so that the visitor

@@ -220,7 +220,6 @@ def printed():
             nn.Sequential(nn.Linear(8, 2, bias=False), nn.ReLU()),
             nn.Softmax(dim=-1),
         ),
-        "block": nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
         "embedding": nn.Embedding(5, 3, padding_idx=1),
         "layer_norm": nn.LayerNorm((3, 4), eps=1e-6),
         "layer_norm_plain": nn.LayerNorm(3, elementwise_affine=False, bias=False),
@@ -239,8 +238,6 @@ def printed():
         for only_here, ours in [
             (", inplace=False", ""),
             ("NonDynamicallyQuantizableLinear", "Linear"),
-            ("MultiheadAttention", "MultiHeadAttention"),
-            ("TransformerEncoderLayer", "TransformerBlock"),
         ]:
             text = text.replace(only_here, ours)
         meta[f"print:{name}"] = text

@@ -1,10 +1,14 @@
 // No module forgets a member: each is built inside a census, and its visit reaches every slot.
 #include <adjoint/core/error.h>
 #include <adjoint/core/pointwise.h>
+#include <adjoint/core/random_tensors.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/linear.h>
+#include <adjoint/nn/loss.h>
+#include <adjoint/nn/normalization.h>
+#include <adjoint/nn/parametrizations.h>
 #include <adjoint/nn/position.h>
 #include <adjoint/nn/sequential.h>
 #include <adjoint/nn/transformer.h>
@@ -51,6 +55,16 @@ std::vector<std::function<Made()>> every_module() {
       make<SinusoidalPositionalEncoding>(4),
       make<LearnedPositionalEmbedding>(4, PositionOptions{.max_len = 8}),
       [] { return std::make_unique<Sequential>(Linear(2, 2), ReLU(), Sequential(Linear(2, 1))); },
+      make<ParametrizationList>(),
+      make<WeightNorm>(),
+      [] {
+        return std::make_unique<SpectralNorm>(randn({3, 2}));
+      },
+      [] {
+        return std::make_unique<Orthogonal>(randn({3, 2}));
+      },
+      [] { return std::make_unique<Linear>(utils::weight_norm(Linear(3, 2))); },
+      [] { return std::make_unique<Linear>(utils::spectral_norm(Linear(3, 2))); },
       make<models::GptAttention>(config),
       make<models::GptMlp>(config),
       make<models::GptBlock>(config),
