@@ -1,4 +1,4 @@
-#include <adjoint/nn/module.h>
+#include <adjoint/nn/containers.h>
 
 #include <ostream>
 #include <sstream>
@@ -59,7 +59,9 @@ class Printer : public Visitor {
   void leave(const std::string&, ModuleBase& module) override {
     const Open done = std::move(open_.back());
     open_.pop_back();
-    std::string text = braced(module.type_name(), module.describe(), done.children);
+    const bool list = dynamic_cast<const ModuleList*>(&module) != nullptr;
+    std::string text =
+        braced(module.type_name(), module.describe(), list ? runs(done.children) : done.children);
     if (open_.empty()) {
       result = std::move(text);
     } else {

@@ -68,6 +68,26 @@ Tensor StateDict::find(const std::string& name) const {
 
 std::map<std::string, Tensor> StateDict::to_map() const { return {tensors.begin(), tensors.end()}; }
 
+std::map<std::string, Tensor> rename_keys(
+    const std::map<std::string, Tensor>& state,
+    const std::function<std::string(const std::string& name)>& name) {
+  std::map<std::string, Tensor> renamed;
+  for (const auto& [key, value] : state) {
+    const std::string to = name(key);
+    if (to.empty()) continue;
+    check(renamed.emplace(to, value).second, "rename_keys: '", key, "' becomes '", to,
+          "', as another did; expected a name for each");
+  }
+  return renamed;
+}
+
+std::map<std::string, Tensor> below_prefix(const std::map<std::string, Tensor>& state,
+                                           const std::string& prefix) {
+  return rename_keys(state, [&prefix](const std::string& name) {
+    return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string();
+  });
+}
+
 std::string LoadReport::message() const {
   std::ostringstream out;
   list(out, "missing", missing);

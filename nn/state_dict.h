@@ -3,6 +3,7 @@
 
 #include <adjoint/core/tensor.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -22,6 +23,16 @@ struct StateDict {
   // Without the aliases.
   std::map<std::string, Tensor> to_map() const;
 };
+
+// The state under other names: those that `name` gives, without the entries for which it gives "".
+// Error where two get one name.
+std::map<std::string, Tensor> rename_keys(
+    const std::map<std::string, Tensor>& state,
+    const std::function<std::string(const std::string& name)>& name);
+// What stands under a prefix ("encoder."), without it: a part of a model, or what another program
+// put around one ("module.", "_orig_mod.").
+std::map<std::string, Tensor> below_prefix(const std::map<std::string, Tensor>& state,
+                                           const std::string& prefix);
 
 // What did not fit when a state was loaded.
 struct LoadReport {

@@ -5,6 +5,8 @@
 #include <adjoint/models/gpt.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>
+#include <adjoint/nn/containers.h>
+#include <adjoint/nn/embedding.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/loss.h>
 #include <adjoint/nn/normalization.h>
@@ -55,6 +57,16 @@ std::vector<std::function<Made()>> every_module() {
       make<SinusoidalPositionalEncoding>(4),
       make<LearnedPositionalEmbedding>(4, PositionOptions{.max_len = 8}),
       [] { return std::make_unique<Sequential>(Linear(2, 2), ReLU(), Sequential(Linear(2, 1))); },
+      [] { return std::make_unique<ModuleList>(Linear(2, 2), ReLU()); },
+      [] {
+        return std::make_unique<ModuleDict>(
+            std::vector<ModuleEntry>{{"fc", Linear(2, 2)}, {"act", ReLU()}});
+      },
+      [] { return std::make_unique<ParameterList>(std::vector{Parameter(ones({2}))}); },
+      [] {
+        return std::make_unique<ParameterDict>(
+            std::vector<std::pair<std::string, Tensor>>{{"scale", ones({2})}});
+      },
       make<ParametrizationList>(),
       make<WeightNorm>(),
       [] {

@@ -675,7 +675,8 @@ TEST(Sequential, CallsInOrderAndNamesByIndex) {
   Sequential outer(net, Linear(2, 2));
   EXPECT_EQ(names(outer.parameters())[0], "0.0.weight");
   EXPECT_NE(outer.parameters()[0].slot, net.parameters()[0].slot);
-  EXPECT_EQ(message_of<IndexError>([&] { net[3]; }), "Sequential: index 3; expected less than 3");
+  EXPECT_EQ(message_of<IndexError>([&] { net[3]; }),
+            "Sequential: index 3; expected one in [-3, 3)");
   net.push_back(Identity());
   EXPECT_EQ(net.size(), 4u);
   expect_same_bits(Sequential()(x), x);
