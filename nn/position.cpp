@@ -87,4 +87,28 @@ void LearnedPositionalEmbedding::members(Visitor& v) {
 
 std::string LearnedPositionalEmbedding::describe() const { return describe_table(weight); }
 
+RotaryEmbedding::RotaryEmbedding(int64_t dim, const RotaryEmbeddingOptions& options)
+    : dim_(dim), options_(options) {
+  check<ConfigError>(dim >= 2 && dim % 2 == 0 && options.max_len >= 1, "RotaryEmbedding: dim ", dim,
+                     ", max_len ", options.max_len,
+                     "; expected an even dim, 2 or more, and 1 or more");
+  tables_ = rotary_tables(options.max_len, dim, options.base, 0, DType::f64);
+  rounded_ = {tables_.cos.to(DType::f32), tables_.sin.to(DType::f32)};
+}
+
+Tensor RotaryEmbedding::forward(const Tensor& x, const RotaryForwardOptions& options) const {
+  const RotaryTables& tables = x.dtype() == DType::f64 ? tables_ : rounded_;
+  return rotary_embedding(x, tables.cos, tables.sin,
+                          {.interleaved = options_.interleaved,
+                           .offset = options.offset,
+                           .positions = options.positions});
+}
+
+std::string RotaryEmbedding::describe() const {
+  std::ostringstream out;
+  out << dim_ << ", base=" << options_.base << ", max_len=" << options_.max_len
+      << ", interleaved=" << (options_.interleaved ? "True" : "False");
+  return out.str();
+}
+
 }  // namespace adjoint::nn

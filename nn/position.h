@@ -1,7 +1,9 @@
-// Positions, added to what a Transformer reads.
+// Positions: added to what a Transformer reads, or turned into its queries and keys.
 #pragma once
 
 #include <adjoint/nn/dropout.h>
+#include <adjoint/core/attention.h>
+#include <adjoint/nn/activation.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {
@@ -47,6 +49,37 @@ class LearnedPositionalEmbedding : public Module<LearnedPositionalEmbedding> {
 
   Parameter weight;  // (max_len, d_model)
   Dropout dropout;
+};
+
+struct RotaryEmbeddingOptions {
+  double base = 10000.0;
+  // Which two elements turn together: 2 i and 2 i + 1 (GPT-J), or i and i + dim / 2 (Llama).
+  bool interleaved = false;
+  int64_t max_len = 2048;
+};
+
+struct RotaryForwardOptions {
+  int64_t offset = 0;     // the position of the first row, when decoding goes on from a cache
+  Tensor positions = {};  // i64, in place of that: broadcasts to x's shape but the last
+};
+
+// x (..., T, width) with its first dim elements turned in pairs, pair i by position base^(-2 i /
+// dim). Su et al. 2021, arXiv 2104.09864. Nothing is trained or saved; the angles stay exact when
+// the model is cast. ConfigError for an odd dim; IndexError for positions beyond max_len.
+class RotaryEmbedding : public Module<RotaryEmbedding> {
+ public:
+  using ForwardOptions = RotaryForwardOptions;
+
+  explicit RotaryEmbedding(int64_t dim, const RotaryEmbeddingOptions& options = {});
+
+  Tensor forward(const Tensor& x, const RotaryForwardOptions& options = {}) const;
+  std::string describe() const override;
+
+ private:
+  int64_t dim_;
+  RotaryEmbeddingOptions options_;
+  RotaryTables tables_;   // (max_len, dim / 2), of f64; shared by copies, for nobody writes them
+  RotaryTables rounded_;  // the same of f32
 };
 
 }  // namespace adjoint::nn
