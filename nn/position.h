@@ -1,9 +1,8 @@
 // Positions: added to what a Transformer reads, or turned into its queries and keys.
 #pragma once
 
-#include <adjoint/nn/dropout.h>
 #include <adjoint/core/attention.h>
-#include <adjoint/nn/activation.h>
+#include <adjoint/nn/dropout.h>
 #include <adjoint/nn/module.h>
 
 namespace adjoint::nn {
