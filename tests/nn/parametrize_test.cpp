@@ -10,7 +10,7 @@
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/parametrizations.h>
 #include <adjoint/nn/sequential.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/sgd.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
