@@ -113,8 +113,8 @@ ImageSet load_mnist(const std::string& folder, bool train) {
                  " labels for ", images.size(0), " images of ", images_path);
   const uint8_t* const all = labels.data<uint8_t>();
   const auto most = std::max_element(all, all + labels.numel());
-  check<IoError>(labels.numel() == 0 || *most < 10, labels_path,
-                 ": a label of ", labels.numel() == 0 ? 0 : int{*most}, "; expected 0 to 9");
+  check<IoError>(labels.numel() == 0 || *most < 10, labels_path, ": a label of ",
+                 labels.numel() == 0 ? 0 : int{*most}, "; expected 0 to 9");
   return {images.unsqueeze(1), labels.to(DType::i64)};
 }
 
@@ -149,8 +149,8 @@ Tensor image_grid(const Tensor& images, int64_t columns, int64_t padding) {
   const int64_t n = images.size(0), height = images.size(2) + padding,
                 width = images.size(3) + padding;
   const int64_t across = std::min(columns, n), rows = (n + across - 1) / across;
-  Tensor grid = zeros({images.size(1), rows * height + padding, across * width + padding},
-                      images.dtype());
+  Tensor grid =
+      zeros({images.size(1), rows * height + padding, across * width + padding}, images.dtype());
   const NoGrad no_grad;
   for (int64_t i = 0; i < n; ++i) {
     const Tensor place = grid.narrow(1, i / across * height + padding, images.size(2))

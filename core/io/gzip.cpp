@@ -35,8 +35,7 @@ uint32_t adler32(std::span<const std::byte> bytes) {
 }
 
 void skip_text(ByteReader& in) {
-  while (in.read<uint8_t>("header") != 0) {
-  }
+  while (in.read<uint8_t>("header") != 0) {}
 }
 
 void read_member(ByteReader& in, std::vector<std::byte>& out, uint64_t limit) {

@@ -9,22 +9,23 @@
 namespace adjoint::io {
 namespace {
 
-constexpr int kMaxLength = 15;          // of a code, in bits
+constexpr int kMaxLength = 15;  // of a code, in bits
 constexpr int kEndOfBlock = 256;
 constexpr int kLiterals = 288, kDistances = 30;
-constexpr size_t kWindow = 32768;       // how far back a copy reaches
+constexpr size_t kWindow = 32768;  // how far back a copy reaches
 
 // Tables of section 3.2.5.
-constexpr std::array<uint16_t, 29> kLengthBase = {3,  4,  5,  6,  7,  8,  9,  10,  11,  13,
-                                                  15, 17, 19, 23, 27, 31, 35, 43,  51,  59,
+constexpr std::array<uint16_t, 29> kLengthBase = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                                  15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
                                                   67, 83, 99, 115, 131, 163, 195, 227, 258};
 constexpr std::array<uint8_t, 29> kLengthBits = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                                  2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
 constexpr std::array<uint16_t, 30> kDistanceBase = {
     1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
     193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-constexpr std::array<uint8_t, 30> kDistanceBits = {0, 0, 0, 0, 1, 1, 2,  2,  3,  3,  4,  4,  5,  5, 6,
-                                                   6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
+constexpr std::array<uint8_t, 30> kDistanceBits = {0, 0, 0,  0,  1,  1,  2,  2,  3,  3,
+                                                   4, 4, 5,  5,  6,  6,  7,  7,  8,  8,
+                                                   9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
 // The order in which the lengths of the codes for lengths are stored.
 constexpr std::array<uint8_t, 19> kOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
@@ -84,9 +85,8 @@ class Code {
       check<IoError>(left >= 0, in.source(), ": malformed compressed data: before byte ",
                      in.position(), ", a code has too many words of ", n, " bits");
     }
-    check<IoError>(left == 0 || used <= 1, in.source(),
-                   ": malformed compressed data: before byte ", in.position(),
-                   ", a code leaves words without a meaning");
+    check<IoError>(left == 0 || used <= 1, in.source(), ": malformed compressed data: before byte ",
+                   in.position(), ", a code leaves words without a meaning");
     std::array<uint32_t, kMaxLength + 2> next{};
     for (int n = 1; n <= kMaxLength; ++n) next[n + 1] = (next[n] + count[n]) << 1;
     table_.assign(size_t{1} << longest_, Entry{0, 0});
@@ -165,9 +165,8 @@ Codes stored_codes(Bits& bits, const ByteReader& in) {
                    ", more lengths than codes");
     lengths.insert(lengths.end(), times, length);
   }
-  check<IoError>(lengths[kEndOfBlock] > 0, in.source(),
-                 ": malformed compressed data: before byte ", in.position(),
-                 ", a block that cannot end");
+  check<IoError>(lengths[kEndOfBlock] > 0, in.source(), ": malformed compressed data: before byte ",
+                 in.position(), ", a block that cannot end");
   const std::span<const uint8_t> all(lengths);
   return {Code(all.first(literals), in), Code(all.subspan(literals), in)};
 }
@@ -182,9 +181,15 @@ class Inflater {
     while (!last) {
       last = bits_.read(1) != 0;
       switch (bits_.read(2)) {
-        case 0: stored(); break;
-        case 1: compressed(fixed_codes(in_)); break;
-        case 2: compressed(stored_codes(bits_, in_)); break;
+        case 0:
+          stored();
+          break;
+        case 1:
+          compressed(fixed_codes(in_));
+          break;
+        case 2:
+          compressed(stored_codes(bits_, in_));
+          break;
         default:
           fail<IoError>(in_.source(), ": malformed compressed data: before byte ", in_.position(),
                         ", a block of type 3; expected 0, 1 or 2");

@@ -1,4 +1,5 @@
-// Compressed bytes made by zlib, through Python's gzip.compress(data, 9, mtime=0) and zlib.compress.
+// Compressed bytes made by zlib, through Python's gzip.compress(data, 9, mtime=0) and
+// zlib.compress.
 #include <adjoint/core/error.h>
 #include <adjoint/core/gzip.h>
 #include <gtest/gtest.h>
@@ -34,8 +35,8 @@ std::string unpacked(const Bytes& bytes, uint64_t limit = kNoLimit) {
   return text(gunzip(bytes, "test", limit));
 }
 
-// bytes(65 + (i*i*7 + i//3) % 17 * (1 + i//50 % 2) % 26 for i in range(600)): a block with a code of
-// its own.
+// bytes(65 + (i*i*7 + i//3) % 17 * (1 + i//50 % 2) % 26 for i in range(600)): a block with a code
+// of its own.
 const Bytes& dynamic() {
   static const Bytes bytes = from_hex(
       "1f8b080000000000020395d1eb09c3300c04e0d9ce727c7164d5881084f75fa4a194fc8e26f8ee817d7c06bdf5"
@@ -104,8 +105,7 @@ TEST(Gzip, NoFlippedBitChangesTheContents) {
       try {
         EXPECT_EQ(unpacked(flipped), right) << "bit " << bit;
         ++unnoticed;
-      } catch (const IoError&) {
-      }
+      } catch (const IoError&) {}
     }
     EXPECT_LE(unnoticed, 7);
   }

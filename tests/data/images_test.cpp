@@ -61,8 +61,7 @@ TEST(Idx, SaysWhatIsWrong) {
     folder.write("x", bytes);
     return error_of([&] { load_idx(path); });
   };
-  EXPECT_EQ(message("PK\3\4"),
-            path + ": not an IDX file; expected it to begin with two bytes 0");
+  EXPECT_EQ(message("PK\3\4"), path + ": not an IDX file; expected it to begin with two bytes 0");
   EXPECT_EQ(message(idx(7, {1}, "a")), path + ": elements of the unknown type 7");
   EXPECT_EQ(message(idx(8, {2, 3}, "abcde")), path + ": 5 bytes of elements; expected 6");
   EXPECT_EQ(message(idx(8, {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")),
@@ -98,8 +97,8 @@ TEST(Mnist, PairsImagesAndLabels) {
 
 TEST(Cifar, LabelsAndPlanes) {
   const TemporaryFolder folder;
-  std::string record = "\x07"s + std::string(1024, '\1') + std::string(1024, '\2') +
-                       std::string(1024, '\3');
+  std::string record =
+      "\x07"s + std::string(1024, '\1') + std::string(1024, '\2') + std::string(1024, '\3');
   const std::vector<std::string> paths = {folder.write("a", record),
                                           folder.write("b", record + record)};
   const ImageSet set = load_cifar10(paths);
@@ -114,13 +113,13 @@ TEST(Cifar, LabelsAndPlanes) {
 TEST(ImageGrid, BordersAroundEach) {
   const Tensor images = arange(12).to(DType::f32).reshape({3, 1, 2, 2}) + 1;
   const Tensor grid = image_grid(images, 2, 1);
-  EXPECT_TRUE(equal(grid, tensor<float>({0, 0, 0, 0, 0, 0, 0,     //
-                                         0, 1, 2, 0, 5, 6, 0,     //
-                                         0, 3, 4, 0, 7, 8, 0,     //
-                                         0, 0, 0, 0, 0, 0, 0,     //
-                                         0, 9, 10, 0, 0, 0, 0,    //
-                                         0, 11, 12, 0, 0, 0, 0,   //
-                                         0, 0, 0, 0, 0, 0, 0})
+  EXPECT_TRUE(equal(grid, tensor<float>({0, 0,  0,  0, 0, 0, 0,  //
+                                         0, 1,  2,  0, 5, 6, 0,  //
+                                         0, 3,  4,  0, 7, 8, 0,  //
+                                         0, 0,  0,  0, 0, 0, 0,  //
+                                         0, 9,  10, 0, 0, 0, 0,  //
+                                         0, 11, 12, 0, 0, 0, 0,  //
+                                         0, 0,  0,  0, 0, 0, 0})
                               .reshape({1, 7, 7})));
 }
 
@@ -138,8 +137,8 @@ TEST(Png, IsWrittenAsTheStandardSays) {
   const std::string packed = image.substr(8, image.size() - 8 - 4 - 12);
   const std::vector<std::byte> rows =
       io::zlib_decompress(std::as_bytes(std::span(packed)), "png", 100);
-  EXPECT_EQ(rows, (std::vector<std::byte>{std::byte{0}, std::byte{0}, std::byte{128},
-                                          std::byte{255}}));
+  EXPECT_EQ(rows,
+            (std::vector<std::byte>{std::byte{0}, std::byte{0}, std::byte{128}, std::byte{255}}));
   EXPECT_EQ(file.substr(file.size() - 12), big_endian(0) + "IEND" + big_endian(0xAE426082));
   EXPECT_THROW(write_png(path, zeros({2, 3, 4})), ShapeError);
 }

@@ -204,5 +204,26 @@ TEST(Fuzz, Safetensors) {
   EXPECT_GT(result.accepted, result.runs / 100);
 }
 
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST(Fuzz, Deflate) {
+  // A block with codes of its own, one with the fixed codes, one that is stored (gzip_test.cpp).
+  const std::vector<std::string> seeds = {
+      from_hex(
+          "95d1eb09c3300c04e0d9ce727c7164d5881084f75fa4a194fc8e26f8ee817d7c06bdf58338a6bbb50f0a"
+          "6c1b731a676d5b19857b2beab5c26a1f6a988130aa9f8653c8a58060f5105926d42e2136552e9258f450"
+          "22a9c49555ee6049e50e96547ef573caca2a35adfc474e28cf95af95e7cad7ca17"),
+      from_hex("cb48cdc9c957c8409000"), from_hex("010300fcff616263")};
+  const Result result =
+      run(inputs(100000), seeds, deflate, [](std::string bytes, Random&) { return bytes; });
+  EXPECT_GT(result.accepted, result.runs / 20);
+}
+
 }  // namespace
 }  // namespace adjoint::fuzz

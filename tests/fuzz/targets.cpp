@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/io/byte_reader.h"
+#include "core/io/inflate.h"
+
 namespace adjoint::fuzz {
 namespace {
 
@@ -55,6 +58,21 @@ bool safetensors(std::span<const uint8_t> bytes) {
   }
   require(total < bytes.size());
   for (const auto& [key, value] : file.metadata()) require(file.metadata(key) == value);
+  return true;
+}
+
+bool deflate(std::span<const uint8_t> bytes) {
+  constexpr uint64_t kLimit = 1 << 20;
+  io::ByteReader in(std::as_bytes(bytes), "fuzz");
+  std::vector<std::byte> out;
+  try {
+    io::inflate(in, out, kLimit);
+  } catch (const IoError&) {
+    require(out.size() <= kLimit);
+    return false;
+  }
+  // Two bits at least for what becomes 258 bytes.
+  require(out.size() <= kLimit && out.size() <= 1032 * in.position());
   return true;
 }
 

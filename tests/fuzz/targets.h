@@ -11,5 +11,6 @@ namespace adjoint::fuzz {
 // Whether the bytes were accepted.
 bool json(std::span<const uint8_t> bytes);
 bool safetensors(std::span<const uint8_t> bytes);
+bool deflate(std::span<const uint8_t> bytes);
 
 }  // namespace adjoint::fuzz
