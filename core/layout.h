@@ -54,7 +54,7 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
 std::vector<Tensor> split(const Tensor& x, int64_t split_size, int64_t dim = 0);
 std::vector<Tensor> split(const Tensor& x, std::span<const int64_t> sizes, int64_t dim = 0);
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
-// Copies:
+// Copies. As in PyTorch cat() leaves out tensors of shape (0,), whatever the others' shapes are.
 Tensor cat(std::span<const Tensor> tensors, int64_t dim = 0);
 Tensor stack(std::span<const Tensor> tensors, int64_t dim = 0);
 inline Tensor cat(std::initializer_list<Tensor> tensors, int64_t dim = 0) {

@@ -10,13 +10,29 @@
 
 namespace adjoint {
 
+namespace {
+
+// As PyTorch a tensor of shape (0,) stands beside any others: a list begins with it.
+constexpr int64_t kNothing = -1;  // in place of its size
+bool is_nothing(const Tensor& x) { return x.dim() == 1 && x.shape()[0] == 0; }
+
+// The number of the tensor whose shape all others follow.
+size_t first_of_shape(std::span<const Tensor> tensors) {
+  size_t i = 0;
+  while (i + 1 < tensors.size() && is_nothing(tensors[i])) ++i;
+  return i;
+}
+
+}  // namespace
+
 // y = the tensors one after the other;   dx_i = its part of dy
 Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
   const Op op("cat", tensors, {{"dim", dim}});
   op.check(!tensors.empty(), "no tensors; expected at least one");
-  op.check(tensors[0].dim() > 0,
+  const size_t first = first_of_shape(tensors);
+  op.check(tensors[first].dim() > 0,
            "a 0-dimensional tensor; expected one dimension or more; stack() adds one");
-  Shape shape = tensors[0].shape();
+  Shape shape = tensors[first].shape();
   const int d = normalize_dim("cat", dim, shape.rank());
   DType dtype = tensors[0].dtype();
   std::vector<int64_t> sizes;
@@ -24,17 +40,22 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
   shape[d] = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Shape& own = tensors[i].shape();
+    dtype = promote(dtype, tensors[i].dtype());
+    if (is_nothing(tensors[i])) {
+      sizes.push_back(kNothing);
+      continue;
+    }
     bool fits = own.rank() == shape.rank();
     for (int k = 0; fits && k < shape.rank(); ++k) fits = k == d || own[k] == shape[k];
-    op.check(fits, "tensor ", i, " of shape ", own, " beside tensor 0 of shape ",
-             tensors[0].shape(), "; expected equal sizes but at dimension ", d);
+    op.check(fits, "tensor ", i, " of shape ", own, " beside tensor ", first, " of shape ",
+             tensors[first].shape(), "; expected equal sizes but at dimension ", d);
     shape[d] += own[d];
     sizes.push_back(own[d]);
-    dtype = promote(dtype, tensors[i].dtype());
   }
   Tensor y = make_empty("cat", shape, dtype);
   int64_t start = 0;
   for (const Tensor& x : tensors) {
+    if (is_nothing(x)) continue;
     const Tensor part = make_view(y, x.shape(), y.strides(), start * y.strides()[d]);
     kernel_table().elementwise.copy[static_cast<int>(x.dtype())][static_cast<int>(dtype)](
         KernelScope(), make_loop<2>(x.shape(), {&part, &x}));
@@ -44,7 +65,10 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
     std::vector<Tensor> grads(sizes.size());
     int64_t at = 0;
     for (size_t i = 0; i < sizes.size(); ++i) {
-      if (b.needs(static_cast<int>(i))) grads[i] = slice(b.dy(0), d, at, at + sizes[i]);
+      const bool nothing = sizes[i] == kNothing, needed = b.needs(static_cast<int>(i));
+      if (needed && nothing) grads[i] = zeros({0}, b.dy(0).dtype());
+      if (nothing) continue;
+      if (needed) grads[i] = slice(b.dy(0), d, at, at + sizes[i]);
       at += sizes[i];
     }
     return Grads(std::move(grads));
