@@ -5,6 +5,7 @@
 #include <adjoint/core/indexing.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
+#include <adjoint/core/scans.h>
 
 #include <cmath>
 #include <limits>
@@ -117,32 +118,71 @@ struct Determinant {
   }
 };
 
-// The products of all numbers but one, along the last dimension.
-Tensor products_of_others(const Tensor& x) {
+// The products of what stands before each number of the last dimension, and behind it.
+Tensor products_before(const Tensor& x) {
   const int64_t n = x.shape().back();
-  const Tensor repeated = masked_fill(
-      expand(unsqueeze(x, -2),
-             with_matrix(Shape(x.shape().span().first(static_cast<size_t>(x.dim() - 1))), n, n)),
-      eye(n, DType::boolean), 1);
-  Tensor product = select(repeated, -1, 0);
-  for (int64_t i = 1; i < n; ++i) product = product * select(repeated, -1, i);
-  return product;
+  return cumprod(cat({ones_like(slice(x, -1, 0, 1)), slice(x, -1, 0, n - 1)}, -1), -1);
 }
-
-// d det(A) / dA where A is singular: U diag(products of the other singular values) V^T, with the
-// sign of det(U V^T) (Higham, "What is the adjugate of a matrix?", 2020).
-Tensor cofactors(const Tensor& a) {
-  const auto [u, s, vh] = svd(a, false);
-  Tensor sign;
-  {
-    const NoGrad guard;
-    sign = det(u) * det(vh);
-  }
-  const Tensor scaled = unsqueeze(unsqueeze(sign, -1) * products_of_others(s), -2);
-  return matmul(u * scaled, vh);
-}
+Tensor products_behind(const Tensor& x) { return flip(products_before(flip(x, -1)), -1); }
 
 Tensor over_matrix(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
+
+// The products of all numbers but two, (i, j), along the last dimension: (..., n, n), 0 for i = j.
+Tensor products_of_other_pairs(const Tensor& x) {
+  const int64_t n = x.shape().back();
+  const Shape batch(x.shape().span().first(static_cast<size_t>(x.dim() - 1)));
+  const Tensor without_i =
+      masked_fill(expand(unsqueeze(x, -2), with_matrix(batch, n, n)), eye(n, DType::boolean), 1);
+  const Tensor half = triu(products_before(without_i) * unsqueeze(products_behind(x), -2), 1);
+  return half + mt(half);
+}
+
+// A = U diag(s) V^T, and the sign of det(U V^T), which has no derivative.
+struct SignedSvd {
+  SvdFactors factors;
+  Tensor sign;
+};
+SignedSvd signed_svd(const Tensor& a) {
+  SvdFactors factors = svd(a, false);
+  const NoGrad guard;
+  Tensor sign = det(factors.u) * det(factors.vh);
+  return {std::move(factors), std::move(sign)};
+}
+
+// The derivative of <C, g> by A, C being the cofactors of A. As det is a polynomial so is this, in
+// B = U^T A V, which is diag(s): with f = U^T g V, dB_ii = sum over j of P_ij f_jj and
+// dB_ij = -P_ij f_ji, P_ij the product of the other s. Nothing is divided by.
+Tensor cofactors_backward(const Tensor& a, const Tensor& g) {
+  const auto [factors, sign] = signed_svd(a);
+  const auto& [u, s, vh] = factors;
+  const Tensor pairs = products_of_other_pairs(s), f = matmul(matmul(mt(u), g), mt(vh));
+  const Tensor along = diag_embed(matmul(pairs, unsqueeze(diagonal(f, 0, -2, -1), -1)).squeeze(-1));
+  return over_matrix(sign) * matmul(matmul(u, along - pairs * mt(f)), vh);
+}
+
+// C = d det(A) / dA = U diag(products of the other singular values) V^T, with the sign of
+// det(U V^T) (Higham, "What is the adjugate of a matrix?", 2020), and its derivative: both exact
+// however close to singular A is, where det(A) A^-T and the derivative of that lose all digits.
+Tensor cofactors(const Tensor& a, bool singular) {
+  if (rows(a) == 0) return a;
+  const Op op("cofactors", {a});
+  Tensor c;
+  {
+    const NoGrad guard;
+    const auto [factors, sign] = signed_svd(a);
+    const auto& [u, s, vh] = factors;
+    c = matmul(u * unsqueeze(unsqueeze(sign, -1) * products_before(s) * products_behind(s), -2),
+               vh);
+  }
+  return op.differentiable(c, [a = op.save(a), singular](const Backward& b) -> Grads {
+    const Tensor a0 = *a, g = b.dy(0);
+    // To be differentiated again an invertible matrix needs no singular values that differ:
+    // D^2 det [g] = det (<A^-T, g> A^-T - A^-T g^T A^-T).
+    if (!grad_enabled() || singular) return {cofactors_backward(a0, g)};
+    const Tensor turned = mt(inverse(a0)), along = sum(turned * g, {-2, -1}, kKeepDim);
+    return {over_matrix(det(a0)) * (along * turned - matmul(matmul(turned, mt(g)), turned))};
+  });
+}
 
 }  // namespace
 
@@ -257,10 +297,10 @@ Tensor det(const Tensor& a) {
                            [a = op.save(a), y = op.save_output(y), factors = op.save(lu.factors),
                             pivots = op.save(lu.pivots), singular](const Backward& g) -> Grads {
                              const Tensor dy = over_matrix(g.dy(0));
-                             if (singular) return {dy * cofactors(*a)};
-                             const Tensor turned =
-                                 mt(grad_enabled() ? inverse(*a) : lu_inverse(*factors, *pivots));
-                             return {dy * over_matrix(*y) * turned};
+                             if (singular || grad_enabled()) {
+                               return {dy * cofactors(*a, singular)};
+                             }
+                             return {dy * over_matrix(*y) * mt(lu_inverse(*factors, *pivots))};
                            });
 }
 

@@ -188,6 +188,36 @@ TEST(Linalg, DetHasAGradientWhereItIsZero) {
   EXPECT_LE(largest(z.grad()), 1e-14);
 }
 
+// The determinant of a 3 by 3 matrix, written out.
+Tensor det_by_rule(const Tensor& x) {
+  const auto at = [&x](int64_t i, int64_t j) { return select(select(x, -2, i % 3), -1, j % 3); };
+  Tensor y;
+  for (int64_t j = 0; j < 3; ++j) {
+    const Tensor minor = at(1, j + 1) * at(2, j + 2) - at(1, j + 2) * at(2, j + 1);
+    y = y.defined() ? y + at(0, j) * minor : at(0, j) * minor;
+  }
+  return y;
+}
+
+TEST(Linalg, DetHasSecondDerivativesWhereItIsZero) {
+  // Singular values that are equal, all zero, and one alone; of rank 2; and one for which rounding
+  // leaves a determinant near 1e-16.
+  const Tensor x = stack({eye(3, DType::f64) * 2.0, zeros({3, 3}, DType::f64),
+                          ones({3, 3}, DType::f64), reshape(arange(9.0, DType::f64), {3, 3}) + 1.0,
+                          reshape(sin(arange(9.0, DType::f64) * 13.0), {3, 3})});
+  const Tensor weights = random({5, 3, 3}, DType::f64, 3);
+  // Together, where some are singular exactly, and alone.
+  for (int64_t from = 0; from < 5; ++from) {
+    std::vector<Tensor> second;
+    for (const auto& fn : {det, det_by_rule}) {
+      const Tensor leaf = x.slice(0, from).clone().requires_grad_();
+      const Tensor first = grad({sum(fn(leaf))}, {leaf}, {.create_graph = true})[0];
+      second.push_back(grad({sum(first * weights.slice(0, from))}, {leaf})[0]);
+    }
+    EXPECT_LE(largest(second[0] - second[1]), 1e-13) << from;
+  }
+}
+
 TEST(Linalg, QrFactors) {
   const Shape shapes[] = {{1, 1}, {5, 3}, {3, 5}, {33, 33}, {100, 40}, {40, 100}, {130, 129}};
   for (const DType dtype : {DType::f64, DType::f32}) {
