@@ -90,8 +90,8 @@ Tensor cholesky(const Tensor& a, bool upper = false);
 // last size, or one dimension; otherwise a matrix. Batches broadcast.
 Tensor solve(const Tensor& a, const Tensor& b, bool left = true);
 Tensor inverse(const Tensor& a);
-// The gradient of det and its second derivative are right for singular matrices too. The third
-// there comes from singular values, and is not finite where two of them are equal.
+// Its derivatives are right for singular matrices too; from the third on, where they are recorded,
+// those of matrices close to singular take n products of matrices.
 Tensor det(const Tensor& a);
 struct SignAndLogabsdet {
   Tensor sign, logabsdet;

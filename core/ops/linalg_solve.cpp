@@ -2,6 +2,7 @@
 // those of Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
 // differentiation" (2008), and for Cholesky of Murray, "Differentiation of the Cholesky
 // decomposition" (2016).
+#include <adjoint/core/functional.h>
 #include <adjoint/core/indexing.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
@@ -160,10 +161,51 @@ Tensor cofactors_backward(const Tensor& a, const Tensor& g) {
   return over_matrix(sign) * matmul(matmul(u, along - pairs * mt(f)), vh);
 }
 
+// det B = (-1)^(n - 1) F_n[0, 0], F_1 = B, F_(k + 1) = mu(F_k) B: mu keeps what is above the
+// diagonal and puts minus the sum of the diagonal's rest on it (Bird 2011, "A simple division-free
+// algorithm for computing determinants"). Derivatives of any order need no inverse.
+Tensor det_without_division(const Tensor& b) {
+  Tensor f = b;
+  for (int64_t k = 1; k < rows(b); ++k) {
+    const Tensor d = diagonal(f, 0, -2, -1);
+    f = matmul(triu(f, 1) + diag_embed(cumsum(d, -1) - sum(d, {-1}, kKeepDim)), b);
+  }
+  const Tensor corner = select(select(f, -1, 0), -1, 0);
+  return rows(b) % 2 == 1 ? corner : -corner;
+}
+
+// cofactors_backward where it is recorded. Of matrices far from singular ones
+// D^2 det [g] = det (<A^-T, g> A^-T - A^-T g^T A^-T); else by the polynomial of U^T A V.
+Tensor recorded_cofactors_backward(const Tensor& a, const Tensor& g) {
+  Tensor ut, v, sign;
+  {
+    const NoGrad guard;
+    const auto [factors, of_turns] = signed_svd(a);
+    const Tensor largest = select(factors.s, -1, 0), smallest = select(factors.s, -1, -1);
+    // The inverse's part of the error grows with the square of the condition.
+    if (any(smallest <= largest * std::pow(epsilon(a.dtype()), 0.25))) {
+      ut = mt(factors.u);
+      v = mt(factors.vh);
+      sign = of_turns;
+    }
+  }
+  if (!ut.defined()) {
+    const Tensor turned = mt(inverse(a)), along = sum(turned * g, {-2, -1}, kKeepDim);
+    return over_matrix(det(a)) * (along * turned - matmul(matmul(turned, mt(g)), turned));
+  }
+  const TensorFunction determinant = [&](const std::vector<Tensor>& x) -> std::vector<Tensor> {
+    return {sign * det_without_division(matmul(matmul(ut, x[0]), v))};
+  };
+  const TensorFunction gradient = [&](const std::vector<Tensor>& x) {
+    return vjp(determinant, x, {ones_like(sign)}).second;
+  };
+  return vjp(gradient, {a}, {g}).second[0];
+}
+
 // C = d det(A) / dA = U diag(products of the other singular values) V^T, with the sign of
 // det(U V^T) (Higham, "What is the adjugate of a matrix?", 2020), and its derivative: both exact
 // however close to singular A is, where det(A) A^-T and the derivative of that lose all digits.
-Tensor cofactors(const Tensor& a, bool singular) {
+Tensor cofactors(const Tensor& a) {
   if (rows(a) == 0) return a;
   const Op op("cofactors", {a});
   Tensor c;
@@ -171,16 +213,12 @@ Tensor cofactors(const Tensor& a, bool singular) {
     const NoGrad guard;
     const auto [factors, sign] = signed_svd(a);
     const auto& [u, s, vh] = factors;
-    c = matmul(u * unsqueeze(unsqueeze(sign, -1) * products_before(s) * products_behind(s), -2),
-               vh);
+    const Tensor scaled = unsqueeze(sign, -1) * products_before(s) * products_behind(s);
+    c = matmul(u * unsqueeze(scaled, -2), vh);
   }
-  return op.differentiable(c, [a = op.save(a), singular](const Backward& b) -> Grads {
-    const Tensor a0 = *a, g = b.dy(0);
-    // To be differentiated again an invertible matrix needs no singular values that differ:
-    // D^2 det [g] = det (<A^-T, g> A^-T - A^-T g^T A^-T).
-    if (!grad_enabled() || singular) return {cofactors_backward(a0, g)};
-    const Tensor turned = mt(inverse(a0)), along = sum(turned * g, {-2, -1}, kKeepDim);
-    return {over_matrix(det(a0)) * (along * turned - matmul(matmul(turned, mt(g)), turned))};
+  return op.differentiable(c, [a = op.save(a)](const Backward& b) -> Grads {
+    return {grad_enabled() ? recorded_cofactors_backward(*a, b.dy(0))
+                           : cofactors_backward(*a, b.dy(0))};
   });
 }
 
@@ -298,7 +336,7 @@ Tensor det(const Tensor& a) {
                             pivots = op.save(lu.pivots), singular](const Backward& g) -> Grads {
                              const Tensor dy = over_matrix(g.dy(0));
                              if (singular || grad_enabled()) {
-                               return {dy * cofactors(*a, singular)};
+                               return {dy * cofactors(*a)};
                              }
                              return {dy * over_matrix(*y) * mt(lu_inverse(*factors, *pivots))};
                            });

@@ -199,7 +199,7 @@ Tensor det_by_rule(const Tensor& x) {
   return y;
 }
 
-TEST(Linalg, DetHasSecondDerivativesWhereItIsZero) {
+TEST(Linalg, DetHasHigherDerivativesWhereItIsZero) {
   // Singular values that are equal, all zero, and one alone; of rank 2; and one for which rounding
   // leaves a determinant near 1e-16.
   const Tensor x = stack({eye(3, DType::f64) * 2.0, zeros({3, 3}, DType::f64),
@@ -208,13 +208,18 @@ TEST(Linalg, DetHasSecondDerivativesWhereItIsZero) {
   const Tensor weights = random({5, 3, 3}, DType::f64, 3);
   // Together, where some are singular exactly, and alone.
   for (int64_t from = 0; from < 5; ++from) {
-    std::vector<Tensor> second;
+    std::vector<Tensor> second, third;
     for (const auto& fn : {det, det_by_rule}) {
       const Tensor leaf = x.slice(0, from).clone().requires_grad_();
-      const Tensor first = grad({sum(fn(leaf))}, {leaf}, {.create_graph = true})[0];
-      second.push_back(grad({sum(first * weights.slice(0, from))}, {leaf})[0]);
+      const Tensor w = weights.slice(0, from);
+      const Tensor d1 = grad({sum(fn(leaf))}, {leaf}, {.create_graph = true})[0];
+      second.push_back(grad({sum(square(d1) * w)}, {leaf}, {.retain_graph = true})[0]);
+      const Tensor d2 = grad({sum(square(d1) * w)}, {leaf}, {.create_graph = true})[0];
+      EXPECT_LE(largest(d2 - second.back()), 1e-12) << from;
+      third.push_back(grad({sum(square(d2) * w)}, {leaf})[0]);
     }
-    EXPECT_LE(largest(second[0] - second[1]), 1e-13) << from;
+    EXPECT_LE(largest(second[0] - second[1]), 1e-12) << from;
+    EXPECT_LE(largest(third[0] - third[1]), 1e-11 * (1 + largest(third[1]))) << from;
   }
 }
 
