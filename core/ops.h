@@ -3,8 +3,8 @@
 // Every function returns a new tensor (a view where it says so) and records itself when grad mode
 // is on and an input requires grad. All are differentiable to any order unless marked "no
 // gradient". Dtypes of two inputs are promoted (bool < i64 < f32 < f64); a number does not raise a
-// floating tensor's dtype. Unlike PyTorch's, 0-dimensional tensors promote as all others do, and
-// integers to the power of numbers or of tensors give f32. Shapes broadcast where it says so.
+// floating tensor's dtype. Unlike PyTorch's, 0-dimensional tensors promote as all others do. Shapes
+// broadcast where it says so.
 // Errors name the operator, the values and what was expected: ShapeError, DTypeError, IndexError.
 //
 // The operators stand in the headers of their families, below; each line `Tensor name(` there has a

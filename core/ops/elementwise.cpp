@@ -42,6 +42,17 @@ Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, D
 // The dtype of a / b and of powers with real exponents.
 DType real_dtype(DType dtype) { return is_floating_point(dtype) ? dtype : DType::f32; }
 
+// Wraps around. As in PyTorch negative powers are 0, but for those of 1 and -1.
+int64_t whole_power(int64_t base, int64_t exponent) {
+  if (exponent < 0) return base == 1 || (base == -1 && exponent % 2 == 0) ? 1 : base == -1 ? -1 : 0;
+  uint64_t result = 1, factor = static_cast<uint64_t>(base);
+  for (; exponent > 0; exponent /= 2) {
+    if (exponent % 2 == 1) result *= factor;
+    factor *= factor;
+  }
+  return static_cast<int64_t>(result);
+}
+
 Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
   const DType dtype = promote(a.dtype(), b.dtype());
@@ -184,7 +195,11 @@ Tensor div(Tensor&& a, Scalar b) { return div_of(a, b, true); }
 // y = a^b;   da = dy b a^(b-1), db = dy y log(a); both are 0 where the power is constant
 Tensor pow(const Tensor& base, const Tensor& exponent) {
   const Op op("pow", {base, exponent});
-  const DType dtype = real_dtype(promote(base.dtype(), exponent.dtype()));
+  const DType dtype = promote(base.dtype(), exponent.dtype());
+  if (!is_floating_point(dtype)) {
+    const Shape shape = broadcast_shapes("pow", base.shape(), exponent.shape());
+    return op.no_gradient(map_integers(op, base, exponent, shape, &whole_power));
+  }
   Tensor y = binary_value(op, Binary::pow, base, exponent, dtype);
   return op.differentiable(
       y,
@@ -248,7 +263,15 @@ Tensor rdiv(const Tensor& a, Scalar b) {
 Tensor pow(const Tensor& base, Scalar exponent) {
   const double p = exponent.real();
   const Op op("pow", {base}, {{"exponent", p}});
-  const DType dtype = real_dtype(base.dtype());
+  const DType dtype = promote_scalar(base.dtype(), exponent);
+  if (!is_floating_point(dtype)) {
+    op.check<DTypeError>(exponent.integer() >= 0, "the power ", exponent.integer(),
+                         " of a tensor of dtype ", base.dtype(),
+                         "; expected 0 or more; convert it with to()");
+    const Tensor whole = scalar_tensor(exponent, DType::i64);
+    return op.no_gradient(
+        rounded(map_integers(op, base, whole, base.shape(), &whole_power), dtype));
+  }
   Tensor y = p == 2.0 ? binary_value(op, Binary::mul, base, base, dtype)
                       : scalar_value(op, Binary::pow, base, exponent, dtype);
   return op.differentiable(y, [p, x = op.save_if(p != 0.0, base)](const Backward& g) -> Grads {

@@ -141,6 +141,21 @@ TEST(DTypes, ProductsOfWholeNumbersWrapAround) {
   check_products<uint8_t>();
 }
 
+// As torch.pow: integers stay what they are, and wrap around.
+TEST(DTypes, PowersOfWholeNumbersAreWhole) {
+  const Tensor x = tensor<int64_t>({3, -1, 1, 2, 0});
+  const Tensor y = pow(x, tensor<int64_t>({40, -3, -3, -1, 0}));
+  EXPECT_EQ(y.to_vector<int64_t>(),
+            (std::vector<int64_t>{static_cast<int64_t>(12157665459056928801u), -1, 1, 0, 1}));
+  EXPECT_EQ(pow(x, 2).to_vector<int64_t>(), (std::vector<int64_t>{9, 1, 1, 4, 0}));
+  EXPECT_EQ(pow(tensor<uint8_t>({3, 16}), 6).to_vector<uint8_t>(), (std::vector<uint8_t>{217, 0}));
+  EXPECT_EQ(pow(tensor<uint8_t>({3}), x.to(DType::i32)).dtype(), DType::i32);
+  EXPECT_EQ(pow(ones({2}, DType::boolean), 2).dtype(), DType::i64);
+  EXPECT_EQ(pow(x, 0.5).dtype(), DType::f32);
+  EXPECT_EQ(numeric::message_of<DTypeError>([&] { pow(x, -1); }),
+            "pow: the power -1 of a tensor of dtype i64; expected 0 or more; convert it with to()");
+}
+
 TEST(DTypes, TensorsAreMadeReadAndPrinted) {
   for (const DType dtype : {DType::f16, DType::i32, DType::u8}) {
     SCOPED_TRACE(name(dtype));
