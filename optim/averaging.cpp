@@ -4,7 +4,9 @@
 #include <adjoint/optim/averaging.h>
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "optim/common/checks.h"
@@ -21,7 +23,15 @@ void SavedWeights::save() {
 }
 
 void SavedWeights::restore() const {
-  for (size_t i = 0; i < slots_.size(); ++i) slots_[i].slot->write(values_[i]);
+  std::exception_ptr first;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    try {
+      slots_[i].slot->write(values_[i]);
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
 }
 
 AveragedWeights::AveragedWeights(std::vector<NamedSlot> slots, std::vector<NamedSlot> buffers,
@@ -72,12 +82,15 @@ void AveragedWeights::copy_to() const {
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].slot->write(all[i]);
 }
 
-void AveragedWeights::store() { stored_.emplace(slots_); }
+void AveragedWeights::store() {
+  check(!stored_, "AveragedWeights: something is kept already; expected restore() first");
+  stored_.emplace(slots_);
+}
 
 void AveragedWeights::restore() {
   check(stored_.has_value(), "AveragedWeights: nothing to restore; expected store() first");
-  stored_->restore();
-  stored_.reset();
+  const SavedWeights saved = *std::exchange(stored_, std::nullopt);
+  saved.restore();
 }
 
 OptimizerState AveragedWeights::state() const {
@@ -122,10 +135,19 @@ Swa::Swa(std::vector<NamedSlot> slots, std::vector<NamedSlot> buffers, bool use_
 
 double Swa::weight(int64_t n) const { return 1 / static_cast<double>(n + 1); }
 
-UseAverage::UseAverage(AveragedWeights& average) : average_(average) {
-  average_.averages();  // or an error, before anything is kept
-  average_.store();
-  average_.copy_to();
+UseAverage::UseAverage(AveragedWeights& average) : average_(average.stored() ? nullptr : &average) {
+  if (average_ == nullptr) return;
+  average_->averages();  // or an error, before anything is kept
+  average_->store();
+  average_->copy_to();
+}
+
+UseAverage::~UseAverage() {
+  if (average_ == nullptr || !average_->stored()) return;  // restore() may have been called
+  try {
+    average_->restore();
+  } catch (const Error&) {  // a slot of another shape keeps what it has
+  }
 }
 
 EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options, std::vector<NamedSlot> slots)

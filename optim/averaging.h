@@ -23,8 +23,9 @@ namespace adjoint::optim {
 class SavedWeights {
  public:
   explicit SavedWeights(std::vector<NamedSlot> slots);
-  void save();           // what they have now, in place of what was saved
-  void restore() const;  // ShapeError where a slot has another shape since
+  void save();  // what they have now, in place of what was saved
+  // ShapeError where a slot has another shape since; the others are restored.
+  void restore() const;
 
   const std::vector<NamedSlot>& slots() const { return slots_; }
   const std::vector<Tensor>& values() const { return values_; }
@@ -50,10 +51,11 @@ class AveragedWeights {
 
   // Writes the averages into the slots. Error before the first update.
   void copy_to() const;
-  // Keeps what the slots hold; restore() writes it back, and forgets it. Error where nothing is
-  // kept.
+  // Keeps what the slots hold; restore() writes it back, and forgets it. Error where something is
+  // kept already, or nothing.
   void store();
   void restore();
+  bool stored() const { return stored_.has_value(); }
 
   // `average.NAME`, and the count `step.average`.
   OptimizerState state() const;
@@ -104,16 +106,17 @@ class Swa final : public AveragedWeights {
   double weight(int64_t n) const override;
 };
 
-// The slots hold the averages while it lives.
+// The slots hold the averages while it lives. Inside of another one it changes nothing. Slots whose
+// shape was changed meanwhile keep what they have.
 class UseAverage {
  public:
   explicit UseAverage(AveragedWeights& average);
-  ~UseAverage() { average_.restore(); }
+  ~UseAverage();
   UseAverage(const UseAverage&) = delete;
   UseAverage& operator=(const UseAverage&) = delete;
 
  private:
-  AveragedWeights& average_;
+  AveragedWeights* average_;  // none inside of another one
 };
 
 // Says when a metric has not become better, by more than min_delta, for `patience` steps, and keeps

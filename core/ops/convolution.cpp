@@ -24,6 +24,7 @@ Shape each_dimension(const Op& op, const char* what, const Shape& given, int ran
   const Shape all = given.rank() == rank ? given : Shape::filled(rank, given[0]);
   for (const int64_t value : all) {
     op.check(value >= least, what, " ", given, "; expected ", least, " or more");
+    op.check(value <= kMostOfWindow, what, " ", given, "; expected at most ", kMostOfWindow);
   }
   return all;
 }
@@ -44,7 +45,11 @@ kernels::ConvShape window_shape(const Op& op, const WindowSizes& sizes) {
   set_dimensions(s.stride, sizes.stride);
   set_dimensions(s.padding, sizes.padding);
   set_dimensions(s.dilation, sizes.dilation);
+  int64_t taps = 1;
   for (int d = 0; d < sizes.in.rank(); ++d) {
+    const bool fits = !__builtin_mul_overflow(taps, sizes.kernel[d], &taps);
+    op.check(fits && taps <= kMostOfWindow, "a kernel of size ", sizes.kernel,
+             "; expected at most ", kMostOfWindow, " elements");
     const int64_t padded = sizes.in[d] + sizes.padding[d] + sizes.behind[d];
     const int64_t covered = sizes.dilation[d] * (sizes.kernel[d] - 1) + 1;
     op.check(covered <= padded, "a kernel of size ", sizes.kernel, " with dilation ",

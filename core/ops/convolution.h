@@ -5,11 +5,12 @@
 
 #include "core/autograd/op.h"
 #include "core/kernels/conv.h"
+#include "core/ops/defined.h"
 
 namespace adjoint {
 
 // One number for each of `rank` dimensions from a list or from one number for all; ShapeError
-// unless there are so many, and each is at least `least`.
+// unless there are so many, and each is at least `least` and at most kMostOfWindow.
 Shape each_dimension(const Op& op, const char* what, const Shape& given, int rank, int64_t least);
 
 // The sizes of the last `rank` dimensions of a shape.

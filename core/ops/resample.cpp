@@ -146,6 +146,8 @@ Shape for_each_size(const char* op, const char* what, const Shape& given, int ra
                     rank, " sizes; expected one entry, or one for each");
   for (const int64_t value : given) {
     check<ShapeError>(value >= least, op, ": ", what, " ", given, "; expected ", least, " or more");
+    check<ShapeError>(value <= kMostOfWindow, op, ": ", what, " ", given, "; expected at most ",
+                      kMostOfWindow);
   }
   return given.rank() == rank ? given : Shape::filled(rank, given[0]);
 }

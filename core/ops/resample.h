@@ -61,7 +61,8 @@ Tensor correlate_taps(const char* name, const Tensor& y, const Tensor& x, const 
 
 // --- sizes ---
 
-// `given` for each of `rank` sizes: one entry stands for all. Each is at least `least`.
+// `given` for each of `rank` sizes: one entry stands for all. Each is at least `least`, and at most
+// kMostOfWindow.
 Shape for_each_size(const char* op, const char* what, const Shape& given, int rank, int64_t least);
 // The last `rank` sizes of x, which has one or two dimensions before them. Throws where one is 0.
 Shape plane_sizes(const char* op, const Tensor& x, int rank);

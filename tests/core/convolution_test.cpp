@@ -4,6 +4,7 @@
 #include <adjoint/core/convolution.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/linalg.h>
+#include <adjoint/core/pooling.h>
 #include <adjoint/core/reductions.h>
 
 #include <array>
@@ -494,6 +495,28 @@ TEST(Convolution, NamesWhatDoesNotFit) {
             }),
             "conv1d: input of shape (2, 4, 8) for a weight of shape (3, 3, 2) and 1 groups; "
             "expected 3 channels");
+}
+
+TEST(Convolution, WindowsBeyondAllSizesAreRefused) {
+  const Tensor x = ones({1, 1, 5, 5}), w = ones({1, 1, 5, 5});
+  for (const int64_t huge : {int64_t{1} << 31, int64_t{1} << 62, INT64_MAX}) {
+    EXPECT_THROW(im2col(x, 5, {.dilation = huge}), ShapeError);
+    EXPECT_THROW(im2col(x, 5, {.padding = huge}), ShapeError);
+    EXPECT_THROW(im2col(x, huge), ShapeError);
+    EXPECT_THROW(conv2d(x, w, {}, {.dilation = huge}), ShapeError);
+    EXPECT_THROW(conv2d(x, w, {}, {.padding = huge}), ShapeError);
+    EXPECT_THROW(conv2d(x, w, {}, {.stride = huge}), ShapeError);
+    EXPECT_THROW(conv_transpose2d(x, w, {}, {.dilation = huge}), ShapeError);
+    EXPECT_THROW(conv_transpose2d(x, w, {}, {.stride = huge}), ShapeError);
+    EXPECT_THROW(max_pool2d(x, 5, 1, 0, huge), ShapeError);
+    EXPECT_THROW(max_pool2d(x, huge), ShapeError);
+    EXPECT_THROW(avg_pool2d(x, 2, huge), ShapeError);
+    EXPECT_THROW(max_pool2d(x, 2, 1, huge), ShapeError);
+  }
+  // Both sizes are in range, and the product of a kernel's is not.
+  EXPECT_THROW(im2col(x, Shape{1 << 20, 1 << 20}, {.padding = 1 << 20}), ShapeError);
+  EXPECT_EQ(message_of<ShapeError>([&] { conv2d(x, w, {}, {.dilation = int64_t{1} << 40}); }),
+            "conv2d: dilation (1099511627776,); expected at most 2147483647");
 }
 
 }  // namespace

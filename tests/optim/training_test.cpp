@@ -157,6 +157,19 @@ TEST(Averages, EmaIsItsFormula) {
   }
   EXPECT_EQ(w.slot->stored().to_vector<double>()[0], 29);
   EXPECT_THROW(ema.restore(), Error);
+  {
+    const UseAverage scope(ema);
+    { const UseAverage inner(ema); }
+    EXPECT_NEAR(w.slot->stored().to_vector<double>()[0], expected, 1e-12);
+    EXPECT_THROW(ema.store(), Error);
+  }
+  EXPECT_EQ(w.slot->stored().to_vector<double>()[0], 29);
+  {
+    const UseAverage scope(ema);
+    w.slot->replace(zeros({7}, DType::f64));
+  }
+  EXPECT_EQ(w.slot->stored().shape(), Shape{7});
+  EXPECT_EQ(n.slot->stored().item<int64_t>(), 29);
   EXPECT_THROW(Ema({w}, {.decay = 1.5}), ConfigError);
 }
 
