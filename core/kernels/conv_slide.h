@@ -170,7 +170,7 @@ void slide_block(const Slide<T>& s, const Region& r, int64_t group, int64_t bloc
         o.partial = s.biases + (group * s.s.out_channels + i) * kNr<T>;
         o.partial_row = kNr<T>;
       }
-      kTileFunctions<T, true, false>.of[panels.height(p) - 1][(cols - 1) / Vec<T>::size](
+      tile_functions<T>().packed_near[panels.height(p) - 1][(cols - 1) / Vec<T>::size](
           channels * s.taps, s.panel(group, block, i), 0, 0, sliver, kNr<T>, o);
     }
   }

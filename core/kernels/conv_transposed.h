@@ -131,7 +131,7 @@ void scatter_item(void* context, int64_t item, void* memory) {
     for (int64_t p = 0; p < panels.count; ++p) {
       const int64_t row = panels.begin(p);
       const int height = panels.height(p);
-      const auto multiply = kTileFunctions<T, true, true>.of[height - 1][registers - 1];
+      const auto multiply = tile_functions<T>().packed[height - 1][registers - 1];
       for (int64_t k0 = 0; k0 == 0 || k0 < k; k0 += kKc) {
         Output<T> o{};
         o.out = tile;

@@ -93,7 +93,7 @@ void sum_item(void* context, int64_t index, void* memory) {
         o.cols = cols;
         o.partial = i > item.region ? o.out : nullptr;
         o.partial_row = m;
-        kTileFunctions<T, false, false>.of[panels.height(p) - 1][(cols - 1) / Vec<T>::size](
+        tile_functions<T>().unpacked_near[panels.height(p) - 1][(cols - 1) / Vec<T>::size](
             total, columns + row * s.columns_row, s.columns_row, 1, sliver, kNr<T>, o);
       }
     }

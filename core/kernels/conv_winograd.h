@@ -173,8 +173,8 @@ inline void multiply_points(const Winograd& s, int64_t group, int64_t first, int
           o.cols = static_cast<int>(registers * Vec<float>::size);
           o.partial = c > 0 ? o.out : nullptr;
           o.partial_row = sums_row;
-          kTileFunctions<float, true, true>.of[height - 1][registers - 1](kc, a + c * height, 0, 0,
-                                                                          sliver, kNr<float>, o);
+          tile_functions<float>().packed[height - 1][registers - 1](kc, a + c * height, 0, 0,
+                                                                    sliver, kNr<float>, o);
         }
       }
     }

@@ -128,7 +128,7 @@ inline void winograd_weight_item(void* context, int64_t item, void* memory) {
           o.cols = registers * V::size;
           o.partial = i > begin ? o.out : nullptr;
           o.partial_row = kNr<float>;
-          kTileFunctions<float, false, false>.of[panels.height(p) - 1][registers - 1](
+          tile_functions<float>().unpacked_near[panels.height(p) - 1][registers - 1](
               tiles, v + point * s.v_point + row * s.v_row, s.v_row, 1, dy + point * s.dy_point,
               kNr<float>, o);
         }

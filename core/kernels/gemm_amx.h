@@ -10,7 +10,7 @@
 
 #include "core/kernels/gemm_amx_range.h"
 #include "core/kernels/gemm_amx_sums.h"
-#include "core/kernels/gemm_micro.h"
+#include "core/kernels/gemm_epilogue.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {

@@ -44,9 +44,9 @@ void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
       int64_t b_step = g.b_row;
       const TileFunction<T>* of = nullptr;
       if (wide) {
-        of = kSkinnyFunctions<T>.wide;
+        of = tile_functions<T>().wide;
       } else if (g.m <= kSkinny && g.b_row == 1) {
-        of = kSkinnyFunctions<T>.turned;
+        of = tile_functions<T>().turned;
         b_step = g.b_col;
       } else if (g.b_col != 1 || cols != width) {
         pack(b, g.b_col, g.b_row, cols, width, kc, sliver);
@@ -58,7 +58,7 @@ void direct_columns(const Gemm<T>& g, const Item<T>& item, int64_t column_begin,
         const int rows = panels.height(p);
         tile_at(g, item, block == 0, block + 1 == blocks.count,
                 of != nullptr ? of[rows - 1]
-                              : kTileFunctions<T, false, false>.of[rows - 1][width / size - 1],
+                              : tile_functions<T>().unpacked_near[rows - 1][width / size - 1],
                 i, j, rows, cols, kc, a + i * g.a_row, b, b_step);
       }
     }

@@ -98,8 +98,7 @@ void multiply_bundle(const Private<T>& s, const KBlocks& blocks, int64_t block, 
                      Part flow, const T* stay_data, const T* flow_data, Prefetch<T>& ahead) {
   const Gemm<T>& g = *s.g;
   const int64_t k0 = blocks.begin(block), kc = blocks.length(block);
-  const auto& functions =
-      s.pack_a ? kTileFunctions<T, true, true>.of : kTileFunctions<T, false, true>.of;
+  const auto& functions = s.pack_a ? tile_functions<T>().packed : tile_functions<T>().unpacked;
   const Side<T>&staying = s.a_stays ? s.a : s.b, &flowing = s.a_stays ? s.b : s.a;
   const int64_t tiles = (stay.last - stay.first) * (flow.last - flow.first);
   // What is read as it lies is asked for by the tiles.

@@ -62,7 +62,7 @@ void multiply_task(void* context, int64_t task) {
   const int64_t p_end = share(panels.count, s.row_parts, row_part + 1);
   const int64_t n_end = share(slivers, s.column_parts, column_part + 1);
   const auto& functions =
-      s.a != nullptr ? kTileFunctions<T, true, true>.of : kTileFunctions<T, false, true>.of;
+      s.a != nullptr ? tile_functions<T>().packed : tile_functions<T>().unpacked;
   const T* const unpacked = s.item.a + s.i0 * g.a_row + s.k0 * g.a_col;
   for (int64_t n0 = share(slivers, s.column_parts, column_part); n0 < n_end; n0 += kSliversAtOnce) {
     for (int64_t p = p_begin; p < p_end; ++p) {

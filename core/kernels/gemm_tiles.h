@@ -3,7 +3,9 @@
 #pragma once
 
 #include "core/kernels/common.h"
-#include "core/kernels/gemm_micro.h"
+#include "core/kernels/gemm_epilogue.h"
+#include "core/kernels/gemm_pack.h"
+#include "core/kernels/tile.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {

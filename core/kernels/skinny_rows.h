@@ -47,23 +47,38 @@ void for_panels(const Exec& exec, int64_t n, int64_t panel_bytes, int64_t bytes,
 template <class T, class W>
 constexpr int kSquare = Vec<T>::size > 1 ? Vec<T>::size* int{sizeof(T)} / int{sizeof(W)} : 1;
 
-// Calls add(c, column c of w as a register) for c < kSquare; a lane for each of `rows` rows.
+template <class T, class W>
+ADJOINT_INLINE T widened(W w) {
+  if constexpr (__is_same(W, RoundedFloat)) {
+    return w.value;
+  } else {
+    return static_cast<T>(w);
+  }
+}
+// A column of a weight as it counts.
+template <class W, class V>
+ADJOINT_INLINE V rounded(V column) {
+  if constexpr (__is_same(W, RoundedFloat)) {
+    return nearest_bf16(column);
+  } else {
+    return column;
+  }
+}
+
+// Calls add(c, column c of w as a register) for c < kSquare; a lane for each row.
 template <class T, class W, class F>
-ADJOINT_INLINE void turn_square(const W* w, int64_t row, int rows, const F& add) {
+ADJOINT_INLINE void turn_square(const W* w, int64_t row, const F& add) {
   constexpr int size = Vec<T>::size;
   if constexpr (sizeof(T) == sizeof(W)) {
     Vec<T> square[size];
-    load_transposed(reinterpret_cast<const T*>(w), row, rows, square);
+    load_transposed(reinterpret_cast<const T*>(w), row, size, square);
 #pragma GCC unroll 16
-    for (int c = 0; c < size; ++c) {
-      if constexpr (__is_same(W, RoundedFloat)) square[c] = nearest_bf16(square[c]);
-      add(c, square[c]);
-    }
+    for (int c = 0; c < size; ++c) add(c, rounded<W>(square[c]));
   } else if constexpr (size == 1) {
     add(0, Vec<T>::load(w));
   } else {
     Vec<T> pairs[size];
-    load_transposed(reinterpret_cast<const float*>(w), row / 2, rows, pairs);
+    load_transposed(reinterpret_cast<const float*>(w), row / 2, size, pairs);
 #pragma GCC unroll 16
     for (int c = 0; c < size; ++c) {
       const VecU32 bits = VecU32::bits_of(pairs[c]);
@@ -85,6 +100,8 @@ void turned_columns(const Skinny<T, W>& p, int64_t i, int64_t j, int cols, const
   const T* const x = p.x + i * p.x_row;
   const W* const w = p.w + j * p.w_row;
   const int64_t block = max_of(1, KBlocks(p.k).size);
+  alignas(kLine) W edge[size * square];  // the rows that there are, of the last ones
+  if (cols < size) __builtin_memset(static_cast<void*>(edge), 0, sizeof(edge));
   V total[MR];
 #pragma GCC unroll 8
   for (int r = 0; r < MR; ++r) total[r] = V(0);
@@ -107,23 +124,21 @@ void turned_columns(const Skinny<T, W>& p, int64_t i, int64_t j, int cols, const
         for (int64_t l = 0; l < kLines; ++l) __builtin_prefetch(ahead + l * kLine, 0, 2);
         ahead += kLines * kLine;
       }
-      if (cols == size) [[likely]] {
-        turn_square<T>(w + k, p.w_row, size, add_here);
-      } else {
-        turn_square<T>(w + k, p.w_row, cols, add_here);
+      const W* from = w + k;
+      int64_t step = p.w_row;
+      if (cols < size) [[unlikely]] {
+        for (int r = 0; r < cols; ++r) {
+          __builtin_memcpy(edge + r * square, from + r * step, sizeof(W) * square);
+        }
+        from = edge;
+        step = square;
       }
+      turn_square<T>(from, step, add_here);
     }
-    if (k < end) {
-      const auto rest = static_cast<int>(end - k);
-      W last[size * square] = {};
-      for (int r = 0; r < cols; ++r) {
-        __builtin_memcpy(last + r * square, w + r * p.w_row + k,
-                         static_cast<size_t>(rest) * sizeof(W));
-      }
-      turn_square<T>(
-          last, square, size, [&](int c, V column) __attribute__((always_inline)) {
-            if (c < rest) add(k + c, column);
-          });
+    for (; k < end; ++k) {
+      T column[size] = {};
+      for (int r = 0; r < cols; ++r) column[r] = widened<T>(w[r * p.w_row + k]);
+      add(k, rounded<W>(V::load(column)));
     }
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r) total[r] = k0 == 0 ? acc[r] : total[r] + acc[r];

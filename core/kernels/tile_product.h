@@ -1,9 +1,10 @@
 // A matrix product on one thread, of a size for the nearest caches, with the register tiles of
-// gemm_micro.h: for kernels that multiply on the way. For kernel sources only.
+// tile.h: for kernels that multiply on the way. For kernel sources only.
 #pragma once
 
-#include "core/kernels/gemm_micro.h"
+#include "core/kernels/gemm_pack.h"
 #include "core/kernels/rows.h"
+#include "core/kernels/tile.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -79,8 +80,8 @@ void tile_product(int64_t m, int64_t n, int64_t k, Strided<T> a, Strided<T> b, T
                           c_row};
         const T* const left = a.data + i * a.row + (k0 + first) * a.col;
         const auto multiply = turned
-                                  ? kSkinnyFunctions<T>.turned[rows - 1]
-                                  : kTileFunctions<T, false, false>.of[rows - 1][width / size - 1];
+                                  ? tile_functions<T>().turned[rows - 1]
+                                  : tile_functions<T>().unpacked_near[rows - 1][width / size - 1];
         multiply(last - first, left, a.row, a.col, from + first * (turned ? 1 : step), step, o);
       }
     }
