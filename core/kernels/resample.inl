@@ -96,12 +96,45 @@ Form form_of(const Resample& op) {
   return Form::any;
 }
 
+// Whether each plane has one result, the sum of all its elements, which lie in one row, by the same
+// weight.
+bool is_mean(const Resample& op) {
+  const int64_t n = op.in[2];
+  bool all = op.out[0] * op.out[1] * op.out[2] == 1 && op.in[0] * op.in[1] == 1 && n > 0 &&
+             op.begin[2][1] == n;
+  for (int d = 0; d < 2; ++d) all = all && op.begin[d][1] == 1 && op.weight[d][0] == 1;
+  for (int64_t k = 0; all && k < n; ++k) {
+    all = op.index[2][k] == k && op.weight[2][k] == op.weight[2][0];
+  }
+  return all;
+}
+
+template <class T>
+void means(const Exec& exec, const Resample& op) {
+  using V = Register<T>;
+  const int64_t n = op.in[2], group = max_of(1, kGrain / n);
+  const V weight = static_cast<Computed<T>>(op.weight[2][0]);
+  parallel_tasks(exec, ceil_div(op.planes, group), [&](int64_t task) {
+    for (int64_t p = task * group; p < min_of(op.planes, (task + 1) * group); ++p) {
+      const T* x = static_cast<const T*>(op.x) + p * n;
+      const V sum = fold_row<V>(
+          n, V(0), [](V a, V b) { return a + b; },
+          [&](V s, int64_t j, int lanes) { return fma(load(x + j, lanes), weight, s); });
+      static_cast<T*>(op.y)[p] = static_cast<T>(reduce_add(sum));
+    }
+  });
+}
+
 template <class T>
 void resample(const Exec& exec, const Resample& op) {
   using A = Computed<T>;
   constexpr bool kSame = __is_same(T, A);
   const int64_t n = op.out[2], width = op.in[2], rows = op.planes * op.out[0] * op.out[1];
   if (rows == 0 || n == 0) return;
+  if (is_mean(op)) {
+    means<T>(exec, op);
+    return;
+  }
   const int64_t count = op.begin[2][n], group = max_of(1, kGrain / max_of(1, n + count + width));
   const int64_t tasks = min_of(kMostTasks, ceil_div(rows, group));
   const int64_t space = ceil_div(width + (kSame ? 0 : n), kLine) * kLine;
