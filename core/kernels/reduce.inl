@@ -202,9 +202,10 @@ ADJOINT_INLINE A leaf(const T* p, int64_t n, Vec<A> center) {
   return F::lanes(sum);
 }
 
-// Elements [first, last) of the reduced space of one output.
+// Elements [first, last) of the reduced space of one output, the first of which is at `data`.
 template <class T, class A, class F>
-A reduce_row(const T* x, const Reduce& r, int64_t first, int64_t last, A center) {
+A reduce_row(const void* data, const Reduce& r, int64_t first, int64_t last, A center) {
+  const T* const x = static_cast<const T*>(data);
   const int64_t inner = r.reduced_size[0], stride = r.reduced_stride[0];
   const Vec<A> centers = center;
   if (stride == 1 && r.reduced_rank == 1 && last - first <= kLeaf) {
@@ -231,12 +232,25 @@ A reduce_row(const T* x, const Reduce& r, int64_t first, int64_t last, A center)
   return cascade.result();
 }
 
-template <class T, class A, class F>
-void reduce(const Exec& exec, const Reduce& r);
+constexpr int64_t kColumns = 512, kLeafRows = 64, kChunkRows = 4096;
+constexpr int kLevels = 7;  // of a cascade of kChunkRows / kLeafRows leaves
+
+// What differs between operations and types of elements: the rest is compiled once for each type
+// that is accumulated.
+template <class A>
+struct Steps {
+  int64_t bytes;  // of an element
+  A identity;
+  A (*row)(const void* x, const Reduce& r, int64_t first, int64_t last, A center);
+  const A* (*columns)(A (*level)[kColumns], const void* x, const Reduce& r, int64_t first,
+                      int64_t last, int64_t n, const A* center);
+  void (*merge)(const Exec& exec, const Reduce& r);  // of partial results
+};
 
 // Writes chunks of all outputs to scratch through `body(partial)`, then reduces those.
-template <class A, class F, class Body>
-void reduce_chunks(const Exec& exec, const Reduce& r, int64_t chunks, const Body& body) {
+template <class A, class Body>
+void reduce_chunks(const Exec& exec, const Reduce& r, const Steps<A>& steps, int64_t chunks,
+                   const Body& body) {
   A* partial = static_cast<A*>(exec.acquire(static_cast<size_t>(chunks * r.outputs) * sizeof(A)));
   body(partial);
   Reduce merge = r;
@@ -251,13 +265,13 @@ void reduce_chunks(const Exec& exec, const Reduce& r, int64_t chunks, const Body
   merge.reduced_rank = 1;
   merge.reduced_size[0] = chunks;
   merge.reduced_stride[0] = r.outputs;
-  reduce<A, A, typename F::Merged>(exec, merge);
+  steps.merge(exec, merge);
   exec.release(partial);
 }
 
-template <class T, class A, class F>
-void reduce_rows(const Exec& exec, const Reduce& r) {
-  const auto* x = static_cast<const T*>(r.x);
+template <class A>
+void reduce_rows(const Exec& exec, const Reduce& r, const Steps<A>& steps) {
+  const auto* x = static_cast<const char*>(r.x);
   const auto* center = static_cast<const A*>(r.center);
   auto* y = static_cast<A*>(r.y);
   const int64_t chunks = ceil_div(r.count, kChunk);
@@ -272,7 +286,7 @@ void reduce_rows(const Exec& exec, const Reduce& r) {
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t first = chunk * kChunk, last = min_of(r.count, first + kChunk);
         const A c = center != nullptr ? center[out.offset] : A(0);
-        const A result = reduce_row<T, A, F>(x + in.offset, r, first, last, c);
+        const A result = steps.row(x + in.offset * steps.bytes, r, first, last, c);
         if (partial != nullptr) {
           partial[chunk * r.outputs + unit / chunks] = result;
         } else {
@@ -289,12 +303,9 @@ void reduce_rows(const Exec& exec, const Reduce& r) {
   if (chunks == 1) {
     run(nullptr);
   } else {
-    reduce_chunks<A, F>(exec, r, chunks, run);
+    reduce_chunks(exec, r, steps, chunks, run);
   }
 }
-
-constexpr int64_t kColumns = 512, kLeafRows = 64, kChunkRows = 4096;
-constexpr int kLevels = 7;  // of a cascade of kChunkRows / kLeafRows leaves
 
 // Adds rows, up to kLeafRows of them, of n <= kColumns neighbouring columns into `sum`.
 template <class T, class A, class F>
@@ -336,8 +347,9 @@ ADJOINT_INLINE void combine_columns(A* into, const A* other, int64_t n) {
 
 // Rows [first, last) of n <= kColumns neighbouring columns; the result is in the returned level.
 template <class T, class A, class F>
-const A* column_chunk(A (*level)[kColumns], const T* x, const Reduce& r, int64_t first,
+const A* column_chunk(A (*level)[kColumns], const void* data, const Reduce& r, int64_t first,
                       int64_t last, int64_t n, const A* center) {
+  const T* const x = static_cast<const T*>(data);
   Odometer at(r.reduced_size, r.reduced_stride, r.reduced_rank, first);
   A* sum = level[kLevels];
   uint64_t added = 0;
@@ -358,9 +370,9 @@ const A* column_chunk(A (*level)[kColumns], const T* x, const Reduce& r, int64_t
   return level[lowest];
 }
 
-template <class T, class A, class F>
-void reduce_columns(const Exec& exec, const Reduce& r) {
-  const auto* x = static_cast<const T*>(r.x);
+template <class A>
+void reduce_columns(const Exec& exec, const Reduce& r, const Steps<A>& steps) {
+  const auto* x = static_cast<const char*>(r.x);
   const auto* center = static_cast<const A*>(r.center);
   auto* y = static_cast<A*>(r.y);
   const int64_t width = r.kept_size[0], outer = r.outputs / width;
@@ -383,8 +395,8 @@ void reduce_columns(const Exec& exec, const Reduce& r) {
           for (int64_t j = 0; j < n; ++j) centers[j] = center[to + j * step];
         }
         const int64_t first = chunk * chunk_rows, last = min_of(r.count, first + chunk_rows);
-        const A* result = column_chunk<T, A, F>(level, x + in.offset + column, r, first, last, n,
-                                                center != nullptr ? centers : nullptr);
+        const A* result = steps.columns(level, x + (in.offset + column) * steps.bytes, r, first,
+                                        last, n, center != nullptr ? centers : nullptr);
         if (partial != nullptr) {
           __builtin_memcpy(partial + chunk * r.outputs + place * width + column, result,
                            static_cast<size_t>(n) * sizeof(A));
@@ -397,25 +409,32 @@ void reduce_columns(const Exec& exec, const Reduce& r) {
   if (chunks == 1) {
     run(nullptr);
   } else {
-    reduce_chunks<A, F>(exec, r, chunks, run);
+    reduce_chunks(exec, r, steps, chunks, run);
+  }
+}
+
+template <class A>
+void reduce_any(const Exec& exec, const Reduce& r, const Steps<A>& steps) {
+  if (r.outputs == 0) return;
+  if (r.count == 0) {
+    Odometer out(r.kept_size, r.out_stride, r.kept_rank, 0);
+    for (int64_t o = 0; o < r.outputs; ++o, out.next()) {
+      static_cast<A*>(r.y)[out.offset] = steps.identity;
+    }
+    return;
+  }
+  if (r.kept_stride[0] == 1 && r.kept_size[0] > 1 && r.reduced_stride[0] != 1) {
+    reduce_columns(exec, r, steps);
+  } else {
+    reduce_rows(exec, r, steps);
   }
 }
 
 template <class T, class A, class F>
 void reduce(const Exec& exec, const Reduce& r) {
-  if (r.outputs == 0) return;
-  if (r.count == 0) {
-    Odometer out(r.kept_size, r.out_stride, r.kept_rank, 0);
-    for (int64_t o = 0; o < r.outputs; ++o, out.next()) {
-      static_cast<A*>(r.y)[out.offset] = F::identity();
-    }
-    return;
-  }
-  if (r.kept_stride[0] == 1 && r.kept_size[0] > 1 && r.reduced_stride[0] != 1) {
-    reduce_columns<T, A, F>(exec, r);
-  } else {
-    reduce_rows<T, A, F>(exec, r);
-  }
+  reduce_any<A>(exec, r,
+                {sizeof(T), F::identity(), &reduce_row<T, A, F>, &column_chunk<T, A, F>,
+                 &reduce<A, A, typename F::Merged>});
 }
 
 template <class T>
