@@ -102,7 +102,7 @@ void forward(const Exec& exec, const ChannelNorm& op) {
   A *means = static_cast<A*>(op.mean), *rstds = static_cast<A*>(op.rstd);
   const int64_t elements = at.runs * at.length;
   const bool streamed =
-      streams_rows(at.groups * at.runs, at.length * int64_t{sizeof(T)}, op.x != op.y);
+      streams_rows(exec, at.groups * at.runs, at.length * int64_t{sizeof(T)}, op.x != op.y);
   for_each_row(
       exec, at.groups, elements,
       [&](int64_t group) {
@@ -202,7 +202,7 @@ void backward(const Exec& exec, const ChannelNormBackward& op) {
   Sums* const sums =
       static_cast<Sums*>(exec.acquire(static_cast<size_t>(max_of(1, entries)) * sizeof(Sums)));
   const bool streamed =
-      op.dx != nullptr && streams_rows(at.groups * at.runs, at.length * int64_t{sizeof(T)},
+      op.dx != nullptr && streams_rows(exec, at.groups * at.runs, at.length * int64_t{sizeof(T)},
                                        op.dx != op.x && op.dx != op.dy);
   for_each_row(
       exec, at.groups, 2 * at.runs * at.length,

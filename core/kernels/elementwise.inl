@@ -64,9 +64,16 @@ void binary_block(const C* a, const C* b, C* c, int64_t n) {
 // Calls f(a, b, c, n) for blocks of operands of T and a result of To.
 template <class T, class To = T, template <class> class Held = Computed, class F>
 void run_binary(const Exec& exec, const Loop<3>& given, const F& f) {
+  if constexpr (__is_same(T, Computed<T>) && __is_same(To, Computed<To>)) {
+    if (given.rank == 1 && given.size[0] == 1) {  // what is around it would cost most
+      f(static_cast<const T*>(given.data[1]), static_cast<const T*>(given.data[2]),
+        static_cast<To*>(given.data[0]), 1);
+      return;
+    }
+  }
   Loop<3> space;
   const Loop<3>& loop = with_long_rows<T>(given, space);
-  const bool streamed = streams<To>(loop);
+  const bool streamed = streams<To>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<To, Held> c(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T, Held> a(loop.data[1], at[1], loop.stride[1][0], n, loop.number == 1);
@@ -139,7 +146,7 @@ template <class T, template <class> class Held>
 void run_where(const Exec& exec, const Loop<4>& given) {
   Loop<4> space;
   const Loop<4>& loop = with_long_rows<T>(given, space);
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T, Held> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<bool> condition(loop.data[1], at[1], loop.stride[1][0], n);
@@ -185,7 +192,7 @@ void transpose_copy(const Exec& exec, const Loop<2>& loop) {
   const int64_t columns = loop.size[0], rows = loop.size[1];
   const int64_t to_step = loop.stride[0][1], from_step = loop.stride[1][0];
   const int64_t across = ceil_div(columns, kSide), down = ceil_div(rows, kSide);
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   int64_t planes = 1;
   for (int d = 2; d < loop.rank; ++d) planes *= loop.size[d];
   // A task is a strip of squares along the source's rows, which are the result's columns.
@@ -221,6 +228,52 @@ void transpose_copy(const Exec& exec, const Loop<2>& loop) {
   });
 }
 
+// A row of n elements; `streamed`: around the caches.
+template <class From, class To>
+void copy_row(void* out, int64_t to_stride, const void* in, int64_t from_stride, int64_t n,
+              bool streamed) {
+  To* to = static_cast<To*>(out);
+  const From* from = static_cast<const From*>(in);
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(To));
+  const auto put = [streamed](To* p, const To* q, int64_t count) {
+    if (streamed) {
+      stream_copy(p, q, count * kBytes);
+    } else {
+      __builtin_memcpy(p, q, static_cast<size_t>(count * kBytes));
+    }
+  };
+  if (to_stride == 1 && from_stride == 0) {
+    Repeated<To> value;
+    const int64_t m = min_of(n, value.kCount);
+    for (int64_t j = 0; j < m; ++j) value.buffer[j] = narrow<To>(*from);
+    for (int64_t j = 0; j < n; j += m) put(to + j, value.buffer, min_of(m, n - j));
+  } else if (to_stride == 1 && from_stride == 1) {
+    if constexpr (__is_same(From, To)) {
+      put(to, from, n);
+    } else if constexpr (__is_same(Computed<From>, Computed<To>)) {
+      for_vectors<Register<To>::size>(
+          n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
+    } else {
+      for (int64_t j = 0; j < n; ++j) to[j] = narrow<To>(from[j]);
+    }
+  } else {
+    for (int64_t j = 0; j < n; ++j) to[j * to_stride] = narrow<To>(from[j * from_stride]);
+  }
+}
+
+// The loop over the rows is compiled once for all pairs of types.
+struct Elements {
+  int64_t to_bytes, from_bytes;
+  void (*row)(void*, int64_t, const void*, int64_t, int64_t, bool);
+};
+void copy_rows(const Exec& exec, const Loop<2>& loop, bool streamed, const Elements& e) {
+  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
+    e.row(static_cast<char*>(loop.data[0]) + at[0] * e.to_bytes, loop.stride[0][0],
+          static_cast<const char*>(loop.data[1]) + at[1] * e.from_bytes, loop.stride[1][0], n,
+          streamed);
+  });
+}
+
 template <class From, class To>
 void copy(const Exec& exec, const Loop<2>& loop) {
   if constexpr (__is_same(From, To)) {
@@ -231,37 +284,7 @@ void copy(const Exec& exec, const Loop<2>& loop) {
       return;
     }
   }
-  constexpr auto kBytes = static_cast<int64_t>(sizeof(To));
-  const int64_t to_stride = loop.stride[0][0], from_stride = loop.stride[1][0];
-  const bool streamed = streams<To>(loop);
-  const auto put = [streamed](To* to, const To* from, int64_t n) {
-    if (streamed) {
-      stream_copy(to, from, n * kBytes);
-    } else {
-      __builtin_memcpy(to, from, static_cast<size_t>(n * kBytes));
-    }
-  };
-  for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
-    To* to = static_cast<To*>(loop.data[0]) + at[0];
-    const From* from = static_cast<const From*>(loop.data[1]) + at[1];
-    if (to_stride == 1 && from_stride == 0) {
-      Repeated<To> value;
-      const int64_t m = min_of(n, value.kCount);
-      for (int64_t j = 0; j < m; ++j) value.buffer[j] = narrow<To>(*from);
-      for (int64_t j = 0; j < n; j += m) put(to + j, value.buffer, min_of(m, n - j));
-    } else if (to_stride == 1 && from_stride == 1) {
-      if constexpr (__is_same(From, To)) {
-        put(to, from, n);
-      } else if constexpr (__is_same(Computed<From>, Computed<To>)) {
-        for_vectors<Register<To>::size>(
-            n, [&](int64_t j, int lanes) { store(load(from + j, lanes), to + j, lanes); });
-      } else {
-        for (int64_t j = 0; j < n; ++j) to[j] = narrow<To>(from[j]);
-      }
-    } else {
-      for (int64_t j = 0; j < n; ++j) to[j * to_stride] = narrow<To>(from[j * from_stride]);
-    }
-  });
+  copy_rows(exec, loop, streams<To>(exec, loop), {sizeof(To), sizeof(From), &copy_row<From, To>});
 }
 
 template <class F>

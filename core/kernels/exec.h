@@ -26,6 +26,10 @@ struct Exec {
   // The second-level cache of one core, for choosing how much of C to work on at a time; like
   // `threads`, never for the order of a sum.
   int64_t l2_bytes;
+
+  // Results of so many bytes and more are written around the caches (streams.h), which changes no
+  // bit.
+  int64_t stream_bytes = int64_t{8} << 20;
 };
 
 }  // namespace adjoint::kernels

@@ -42,7 +42,8 @@ void gather(const Exec& exec, const Loop<3>& loop, const Along& along) {
     });
     return;
   }
-  const bool whole_rows = si == 0 && st == 1 && sy == 1, streamed = whole_rows && streams<T>(loop);
+  const bool whole_rows = si == 0 && st == 1 && sy == 1,
+             streamed = whole_rows && streams<T>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     T* y = to + at[0];
     const int64_t* index = indices + at[1];

@@ -62,7 +62,7 @@ void cross_entropy_backward(const Exec& exec, const CrossEntropyBackward& op) {
   using V = Vec<A>;
   const int64_t n = op.n;
   const A smoothing = static_cast<A>(op.smoothing);
-  const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, op.dx != op.x);
+  const bool streamed = streams_rows(exec, op.rows, n * int64_t{sizeof(T)}, op.dx != op.x);
   const A* const weight = static_cast<const A*>(op.weight);
   A total_weight = 0;
   if (weight != nullptr) {

@@ -92,7 +92,7 @@ void norm(const Exec& exec, const Norm& op) {
   const int64_t row_bytes = op.n * int64_t{sizeof(T)};
   const bool apart =
       op.y != op.x && (op.residual == nullptr || (op.sum != op.x && op.sum != op.residual));
-  const bool streamed = streams_rows(op.rows, row_bytes, apart) &&
+  const bool streamed = streams_rows(exec, op.rows, row_bytes, apart) &&
                         (op.residual == nullptr || row_bytes <= kNearBytes);
   for_each_row(
       exec, op.rows, op.n, [&](int64_t row) { normalise_row<T, kCentred>(op, row, streamed); },
@@ -157,7 +157,7 @@ void norm_backward(const Exec& exec, const NormBackward& op) {
     }
   }
   const bool apart = op.dx != nullptr && op.dx != op.x && op.dx != op.dy && op.dx != op.add;
-  const bool streamed = streams_rows(op.rows, n * int64_t{sizeof(T)}, apart);
+  const bool streamed = streams_rows(exec, op.rows, n * int64_t{sizeof(T)}, apart);
   parallel_tasks(exec, blocks, [&](int64_t block) {
     A* sums[2] = {};
     for (int i = 0; i < 2; ++i) {

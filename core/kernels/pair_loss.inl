@@ -46,7 +46,7 @@ constexpr Blocks<C> kBlocks[static_cast<int>(PairLoss::count)] = {
 template <class T>
 void value(const Exec& exec, const Loop<3>& loop, PairLoss which) {
   const Blocks<Computed<T>>& blocks = kBlocks<Computed<T>>[static_cast<int>(which)];
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0], n);
@@ -96,7 +96,7 @@ template <class T>
 void backward(const Exec& exec, const Loop<4>& loop, PairLoss which, bool of_target, double scale) {
   using C = Computed<T>;
   const auto derivative = kBlocks<C>[static_cast<int>(which)].derivative[of_target ? 1 : 0];
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T> d(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T> x(loop.data[1], at[1], loop.stride[1][0], n);

@@ -169,7 +169,7 @@ void integers(const Exec& exec, const RandomKey& key, int64_t n, int64_t low, ui
 template <class T>
 void dropout(const Exec& exec, const Dropout& d, int64_t n, const void* x, void* y) {
   const Vec<float> scale = d.scale;
-  const bool streamed = streams(n * static_cast<int64_t>(sizeof(T)), x != y);
+  const bool streamed = streams(exec, n * static_cast<int64_t>(sizeof(T)), x != y);
   const auto run = [&](int64_t i, int64_t m, const uint32_t* w) {
     const T* from = static_cast<const T*>(x) + i;
     T* to = static_cast<T*>(y) + i;

@@ -42,8 +42,8 @@ ADJOINT_INLINE V fold_row(int64_t n, V first, const C& combine, const F& step) {
 }
 
 // Whether rows go around the caches: see streams; not rows of a few lines.
-ADJOINT_INLINE bool streams_rows(int64_t rows, int64_t row_bytes, bool apart) {
-  return row_bytes >= 16 * kLine && streams(rows * row_bytes, apart);
+ADJOINT_INLINE bool streams_rows(const Exec& exec, int64_t rows, int64_t row_bytes, bool apart) {
+  return row_bytes >= 16 * kLine && streams(exec, rows * row_bytes, apart);
 }
 
 // y[j] = f(j, lanes), vector by vector. Where y is not an input, around the caches if `streamed`.

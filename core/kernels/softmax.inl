@@ -159,7 +159,7 @@ void for_lines(const Exec& exec, const Lines& lines, bool apart, P*... p) {
   if (lines.inner == 1) {
     constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
     const bool streamed =
-        streams_rows(lines.outer, lines.n * kBytes, apart) && lines.n <= F::kLongest;
+        streams_rows(exec, lines.outer, lines.n * kBytes, apart) && lines.n <= F::kLongest;
     for_each_row(
         exec, lines.outer, lines.n,
         [&](int64_t row) {

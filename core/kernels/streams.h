@@ -25,25 +25,22 @@ void parallel_tasks(const Exec& exec, int64_t tasks, const F& f) {
 // The elements that one task works on. Elementwise results do not depend on it.
 constexpr int64_t kGrain = 16384;
 
-// Results of this many bytes and more go around the caches (core/simd/stream.h): what is larger
-// than a thread's share of the last level would not be there when it is read. It changes no bit.
-constexpr int64_t kStreamBytes = int64_t{8} << 20;
-
-// Whether a result of so many bytes goes around the caches. Not in place (`apart`: it is none of
-// the inputs), where its lines have been read anyway.
-ADJOINT_INLINE bool streams(int64_t bytes, bool apart) {
-  return kCanStream && apart && bytes >= kStreamBytes;
+// Whether a result of so many bytes goes around the caches (core/simd/stream.h): what is larger
+// than its share of the last level would not be there when it is read. Not in place (`apart`: it is
+// none of the inputs), where its lines have been read anyway. It changes no bit.
+ADJOINT_INLINE bool streams(const Exec& exec, int64_t bytes, bool apart) {
+  return kCanStream && apart && bytes >= exec.stream_bytes;
 }
 
 // The same of a loop's output of type T; not in rows of a few lines.
 template <class T, int N>
-bool streams(const Loop<N>& loop) {
+bool streams(const Exec& exec, const Loop<N>& loop) {
   const auto row = loop.size[0] * static_cast<int64_t>(sizeof(T));
   int64_t bytes = row;
   for (int d = 1; d < loop.rank; ++d) bytes *= loop.size[d];
   bool apart = true;
   for (int i = 1; i < N; ++i) apart = apart && loop.data[i] != loop.data[0];
-  return loop.stride[0][0] == 1 && row >= 16 * kLine && streams(bytes, apart);
+  return loop.stride[0][0] == 1 && row >= 16 * kLine && streams(exec, bytes, apart);
 }
 
 // The most bytes, and so elements, of rows that with_long_rows exchanges with columns.

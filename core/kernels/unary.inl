@@ -49,7 +49,7 @@ template <class T, template <class> class Held = Computed, class F>
 void run_unary(const Exec& exec, const Loop<2>& given, const F& f) {
   Loop<2> space;
   const Loop<2>& loop = with_long_rows<T>(given, space);
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T, Held> y(loop.data[0], at[0], loop.stride[0][0], streamed);
     In<T, Held> x(loop.data[1], at[1], loop.stride[1][0], n);
@@ -91,7 +91,7 @@ void run_derivative(const Exec& exec, const Loop<4>& given, functors::Uses uses,
                               int64_t n, const double*)) {
   Loop<4> space;
   const Loop<4>& loop = with_long_rows<T>(given, space);
-  const bool streamed = streams<T>(loop);
+  const bool streamed = streams<T>(exec, loop);
   const bool input = uses_input(uses), output = uses_output(uses);
   for_rows(exec, loop, streamed, [&](const int64_t* at, int64_t n) {
     Result<T, Held> dx(loop.data[0], at[0], loop.stride[0][0], streamed);

@@ -1,9 +1,12 @@
 #include "core/tensor/thread_pool.h"
 
+#include <unistd.h>
+
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -202,6 +205,29 @@ void release(void* memory) {
   deallocate(block, block->bytes + sizeof(*block));
 }
 
+// In bytes; others may share it. 0 where the system does not tell.
+int64_t last_cache_bytes() {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  return std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
+#else
+  return 0;
+#endif
+}
+
+// Of this thread: the same constants but for `threads`, which may change between two calls.
+kernels::Exec& own_exec() {
+  // Results of up to an eighth of the last level, and what is kept of them, stay there until they
+  // are read.
+  static thread_local kernels::Exec exec{
+      &detail::parallel_for,
+      &acquire,
+      &release,
+      1,
+      l2_cache_bytes(),
+      std::max(kernels::Exec{}.stream_bytes, last_cache_bytes() / 8)};
+  return exec;
+}
+
 }  // namespace
 
 int num_threads() { return Pool::instance().threads(); }
@@ -231,11 +257,13 @@ KernelScope::~KernelScope() {
 }
 
 KernelScope::operator const kernels::Exec&() const {
-  // The same constants but for `threads`, which may change between two calls.
-  static thread_local kernels::Exec exec{&detail::parallel_for, &acquire, &release, 1,
-                                         l2_cache_bytes()};
+  kernels::Exec& exec = own_exec();
   exec.threads = inside ? 1 : num_threads();
   return exec;
+}
+
+int64_t exchange_stream_bytes(int64_t bytes) {
+  return std::exchange(own_exec().stream_bytes, bytes);
 }
 
 }  // namespace adjoint

@@ -30,4 +30,8 @@ class KernelScope {
   uint32_t saved_mode_;
 };
 
+// From how many bytes on this thread's results go around the caches; returns what it was. For
+// tests.
+int64_t exchange_stream_bytes(int64_t bytes);
+
 }  // namespace adjoint

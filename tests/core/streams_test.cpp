@@ -18,6 +18,8 @@
 #include <functional>
 #include <string>
 
+#include "core/tensor/thread_pool.h"
+
 namespace adjoint {
 namespace {
 
@@ -43,6 +45,11 @@ void expect_rowwise(const std::string& name, const Tensor& x,
 
 class Streams : public testing::TestWithParam<DType> {
  protected:
+  // Whatever the machine's caches are.
+  Streams() : stream_bytes_(exchange_stream_bytes(int64_t{8} << 20)) {}
+  ~Streams() override { exchange_stream_bytes(stream_bytes_); }
+
+  const int64_t stream_bytes_;
   const int64_t rows_ = 10400 / element_size(GetParam());  // 10 MB
   const NoGrad guard_;
   Generator generator_{7};
