@@ -65,7 +65,7 @@ struct LogSigmoid {
 // x tanh(log(1 + exp(x))) (Misra 2019, arXiv 1908.08681).
 struct Mish {
   static constexpr Uses kUses = Uses::input;
-  ADJOINT_FUNCTOR value(const V& x) { return x * tanh_softplus(x); }
+  ADJOINT_FUNCTOR value(const V& x) { return times_tanh_softplus(x); }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy) {
     const V t = tanh_softplus(x);
     return dy * (t + x * logistic(x) * (1.0 - t * t));

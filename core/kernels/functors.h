@@ -1,7 +1,8 @@
 // The formulas of elementwise functions, said once: `value` and `derivative` are templates that are
 // instantiated with Vec to be the kernel and with Tensor to be the composed definition.
 //
-// logistic is a sigmoid that may round a bit more, times_sigmoid(x) is x sigmoid(x).
+// logistic is a sigmoid that may round a bit more; times_sigmoid(x) is x sigmoid(x), and
+// times_tanh_softplus(x) is x tanh(softplus(x)).
 //
 // derivative(x, y, dy) is dx, where y = value(x); kUses says which of x and y it reads. A functor
 // without either is constant in pieces, its derivative 0. Functions and operators are found by

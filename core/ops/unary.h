@@ -16,6 +16,7 @@ namespace adjoint {
 // What functors.h asks of either kind of operand.
 inline Tensor logistic(const Tensor& x) { return sigmoid(x); }
 inline Tensor tanh_softplus(const Tensor& x) { return tanh(softplus(x)); }
+inline Tensor times_tanh_softplus(const Tensor& x) { return x * tanh_softplus(x); }
 // The normal distribution's cumulative function, and exp(-x^2 / 2): for the composed definition of
 // gelu.
 inline Tensor ndtr(const Tensor& x) { return 0.5 * erfc(-0.70710678118654752 * x); }

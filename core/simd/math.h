@@ -132,16 +132,24 @@ ADJOINT_INLINE Vec<float> logistic(Vec<float> x) {
   return select(x < Vec<float>(0.0f), e, 1.0f) / (1.0f + e);
 }
 
-// The same as a sum of two, head + low: what exp, the divisor and the quotient lose to rounding is
-// put back to first order. The scalar table, which has no fma to find it, divides in double.
-ADJOINT_INLINE Vec<float> sigmoid_parts(Vec<float> x, Vec<float>& low) {
-  const Vec<float> one = 1.0f, zero = 0.0f;
+// exp(-|x|) as a sum of two, head + low: the last rounding is put back.
+ADJOINT_INLINE Vec<float> decay_parts(Vec<float> x, Vec<float>& low) {
+  const Vec<float> one = 1.0f;
   Vec<float> n;
   const Vec<float> r = reduce_ln2(max(Vec<float>(-104.0f), -abs(x)), n);
   const Vec<float> c = polynomial(r, {5.000000047e-01f, 1.666666635e-01f, 4.166634871e-02f,
                                       8.333391638e-03f, 1.394165263e-03f, 1.984595787e-04f});
   const Vec<float> p = fma(c, r * r, r), sum = one + p;
-  const Vec<float> e = ldexp_int(sum, n), e_low = ldexp_int(p - (sum - one), n);
+  low = ldexp_int(p - (sum - one), n);
+  return ldexp_int(sum, n);
+}
+
+// logistic(x) as a sum of two, head + low: what exp, the divisor and the quotient lose to rounding
+// is put back to first order. The scalar table, which has no fma to find it, divides in double.
+ADJOINT_INLINE Vec<float> sigmoid_parts(Vec<float> x, Vec<float>& low) {
+  const Vec<float> one = 1.0f, zero = 0.0f;
+  Vec<float> e_low;
+  const Vec<float> e = decay_parts(x, e_low);
   if constexpr (Vec<float>::size == 1) {
     float lane, high, rest;
     x.store_n(&lane, 1);
