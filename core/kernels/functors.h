@@ -120,11 +120,11 @@ struct Sigmoid {
   ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return dy * y * (1.0 - y); }
 };
 
-// NaN stays NaN; the derivative at 0 is 0.
+// NaN stays NaN, and its derivative is 1; that at 0 is 0.
 struct Relu {
   static constexpr Uses kUses = Uses::output;
   ADJOINT_FUNCTOR value(const V& x) { return where(x < 0.0, 0.0, x); }
-  ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return where(y > 0.0, dy, 0.0); }
+  ADJOINT_FUNCTOR derivative(const V&, const V& y, const V& dy) { return where(y <= 0.0, 0.0, dy); }
 };
 
 // x, or slope x below 0 (Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network
@@ -231,15 +231,17 @@ struct NanToNum {
   }
 };
 
-// p[1] where p[0] > p[1]; NaN of any of the three stays. At the bounds the derivative is 0.
+// p[1] where p[0] > p[1]; NaN of any of the three stays. At the bounds the derivative is 0, but for
+// an infinite one that nobody gave, which p[2] is.
 struct Clamp {
   static constexpr Uses kUses = Uses::input;
-  static constexpr int kParameters = 2;
+  static constexpr int kParameters = 3;
+  static constexpr double kClosed = __builtin_nan("");  // p[2] where both bounds are given
   ADJOINT_FUNCTOR value(const V& x, const double* p) {
     return minimum(maximum(x, V(p[0])), V(p[1]));
   }
   ADJOINT_FUNCTOR derivative(const V& x, const V&, const V& dy, const double* p) {
-    return where(x > p[0], where(x < p[1], dy, 0.0), 0.0);
+    return where(x == p[2], dy, where(x > p[0], where(x < p[1], dy, 0.0), 0.0));
   }
 };
 

@@ -169,7 +169,7 @@ struct HingeEmbedding {
     return where(t != 1.0, where(z < 0.0, 0.0, z), 0.0) + where(t != -1.0, x, 0.0);
   }
   ADJOINT_FUNCTOR dx(const V& x, const V& t, const V& dy, const double* p) {
-    return where(t != -1.0, dy, 0.0) - where(t != 1.0, where(x > p[0], 0.0, dy), 0.0);
+    return where(t != -1.0, dy, 0.0) - where(t != 1.0, where(x < p[0], dy, 0.0), 0.0);
   }
   ADJOINT_FUNCTOR dt(const V&, const V&, const V& dy, const double*) { return dy * 0.0; }
 };

@@ -49,11 +49,12 @@ Tensor celu(const Tensor& x, double alpha) {
 Tensor hardtanh(const Tensor& x, double min_val, double max_val) {
   check<ConfigError>(min_val <= max_val, "hardtanh: min_val ", min_val, " and max_val ", max_val,
                      "; expected min_val <= max_val");
-  return unary<functors::Clamp>("hardtanh", Unary::clamp, x, {min_val, max_val},
+  return unary<functors::Clamp>("hardtanh", Unary::clamp, x,
+                                {min_val, max_val, functors::Clamp::kClosed},
                                 {{"min_val", min_val}, {"max_val", max_val}});
 }
 Tensor relu6(const Tensor& x) {
-  return unary<functors::Clamp>("relu6", Unary::clamp, x, {0.0, 6.0});
+  return unary<functors::Clamp>("relu6", Unary::clamp, x, {0.0, 6.0, functors::Clamp::kClosed});
 }
 Tensor hardsigmoid(const Tensor& x) {
   return unary<functors::Hardsigmoid>("hardsigmoid", Unary::hardsigmoid, x);

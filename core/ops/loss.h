@@ -26,7 +26,7 @@ Tensor reduced(const Tensor& losses, Reduction reduction);
 // The mean of no losses is NaN.
 double mean_of(double sum, int64_t count);
 
-// max(0, x), with the derivative 1 at 0 of torch.clamp_min. NaN stays.
+// max(0, x), with the derivative 0 at 0. NaN stays.
 Tensor hinge(const Tensor& x);
 
 // The element of each row of x, (N, classes) without gaps, that `index` (N, ...) names by its

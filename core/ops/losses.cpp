@@ -205,7 +205,7 @@ Tensor reduced(const Tensor& losses, Reduction reduction) {
   return reduction == Reduction::mean ? mean(losses) : sum(losses);
 }
 
-Tensor hinge(const Tensor& x) { return where(x < 0.0, 0.0, x); }
+Tensor hinge(const Tensor& x) { return clamp_min(x, 0.0); }
 
 // d^2 with d = input - target;   dinput = 2 d dy, dtarget = -dinput
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction,

@@ -196,12 +196,44 @@ Tensor xlogy(const Tensor& a, const Tensor& b) { return mapped<Xlogy>("xlogy", a
 Tensor xlogy(const Tensor& a, Scalar b) { return xlogy(a, beside(a, b)); }
 Tensor xlogy(Scalar a, const Tensor& b) { return xlogy(beside(b, a), b); }
 
-// With the gradients of maximum and minimum, in which a tie halves.
+namespace {
+
+// y = min(max(x, low), high);   dy goes to that of the three which y is, half to x and half to a
+// bound that x is on; where both bounds are x, to x; where something is NaN, as PyTorch's
+Tensor clamp_between(const Tensor& x, const Tensor& low, const Tensor& high) {
+  const Op op("clamp", {x, low, high});
+  check_broadcast(op);
+  Tensor y;
+  {
+    const NoGrad guard;
+    y = minimum(maximum(x, low), high);
+  }
+  return op.differentiable(
+      y, [x = op.save(x), low = op.save(low), high = op.save(high)](const Backward& g) -> Grads {
+        const Tensor x0 = *x, l = *low, h = *high, dy = g.dy(0), half = dy * 0.5;
+        const Tensor below = x0<l, above = x0> h, apart = l < h;
+        const auto shared = [&](const Tensor& tie, const Tensor& rest) {
+          return where(logical_and(apart, tie), half, rest);
+        };
+        Tensor dx, dl, dh;
+        if (g.needs(0)) {
+          dx = shared(logical_or(x0 == l, x0 == h), dy);
+          dx = where(logical_or(below, above), 0.0, dx);
+        }
+        if (g.needs(1)) dl = shared(x0 == l, where(logical_and(l <= h, below), dy, 0.0));
+        if (g.needs(2)) dh = shared(x0 == h, where(logical_or(above, l > h), dy, 0.0));
+        return {dx, dl, dh};
+      });
+}
+
+}  // namespace
+
+// Of one bound the gradients are those of maximum or minimum, in which a tie halves.
 Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
   check<ConfigError>(min.defined() || max.defined(),
                      "clamp: neither min nor max; expected one of them or both");
-  const Tensor bounded = min.defined() ? maximum(x, min) : x;
-  return max.defined() ? minimum(bounded, max) : bounded;
+  if (!min.defined()) return minimum(x, max);
+  return max.defined() ? clamp_between(x, min, max) : maximum(x, min);
 }
 Tensor clamp_min(const Tensor& x, const Tensor& min) { return clamp(x, min, Tensor()); }
 Tensor clamp_max(const Tensor& x, const Tensor& max) { return clamp(x, Tensor(), max); }

@@ -98,7 +98,10 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   }
   // A bound that is NaN makes all of it NaN.
   const bool nan = std::isnan(low) || std::isnan(high);
-  return unary<functors::Clamp>("clamp", Unary::clamp, x, {nan ? low + high : low, high},
+  // The side of a bound that is not given is open, unless the other bound is there.
+  const bool closed = (min && max) || low == high;
+  const double open = closed ? functors::Clamp::kClosed : min ? kInfinity : -kInfinity;
+  return unary<functors::Clamp>("clamp", Unary::clamp, x, {nan ? low + high : low, high, open},
                                 {{"min", low}, {"max", high}});
 }
 Tensor clamp_min(const Tensor& x, Scalar min) { return clamp(x, min); }

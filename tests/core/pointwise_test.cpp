@@ -2,6 +2,7 @@
 // difference quotient, accuracy where formulas cancel.
 #include <adjoint/core/activations.h>
 #include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
@@ -47,11 +48,11 @@ TEST(Pointwise, WholeNumbersStayWhole) {
 }
 
 TEST(Pointwise, DivisionOfWholeNumbersRoundsDown) {
-  const Tensor a = whole({7, 7, -7, -7, INT64_MIN, 5}), b = whole({2, -2, 2, -2, -1, 0});
+  const Tensor a = whole({7, 7, -7, -7, INT64_MIN, 5}), b = whole({2, -2, 2, -2, -1, 3});
   EXPECT_EQ(floor_divide(a, b).to_vector<int64_t>(),
-            (std::vector<int64_t>{3, -4, -4, 3, INT64_MIN, 0}));
-  EXPECT_EQ(remainder(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, -1, 1, -1, 0, 0}));
-  EXPECT_EQ(fmod(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, 1, -1, -1, 0, 0}));
+            (std::vector<int64_t>{3, -4, -4, 3, INT64_MIN, 1}));
+  EXPECT_EQ(remainder(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, -1, 1, -1, 0, 2}));
+  EXPECT_EQ(fmod(a, b).to_vector<int64_t>(), (std::vector<int64_t>{1, 1, -1, -1, 0, 2}));
 }
 
 TEST(Pointwise, ShiftsBeyondTheNumberOfBits) {
@@ -110,6 +111,58 @@ TEST(Pointwise, SecondDerivativesFarOut) {
     x.zero_grad();
     backward({sum(first)});
     EXPECT_NEAR(values(x.grad())[0], expected, 1e-14);
+  }
+}
+
+// PyTorch 2.15's, at NaN, both infinities and both zeros; in whole registers and behind them.
+TEST(Pointwise, GradientsOfPiecesAtTheirEdges) {
+  struct Case {
+    const char* name;
+    std::function<Tensor(const Tensor&)> f;
+    Numbers expected;
+  };
+  const double nan = std::nan("");
+  const Tensor one = ones({1}), zero = zeros({1});
+  const std::vector<Case> cases = {
+      {"relu", [](const Tensor& x) { return relu(x); }, {1, 1, 0, 0, 0}},
+      {"relu6", &relu6, {0, 0, 0, 0, 0}},
+      {"hardtanh", [](const Tensor& x) { return hardtanh(x); }, {0, 0, 0, 1, 1}},
+      {"softshrink", [](const Tensor& x) { return softshrink(x); }, {0, 1, 1, 0, 0}},
+      {"hardshrink", [](const Tensor& x) { return hardshrink(x); }, {0, 1, 1, 0, 0}},
+      {"elu", [](const Tensor& x) { return elu(x); }, {nan, 1, 0, 1, 1}},
+      {"celu", [](const Tensor& x) { return celu(x); }, {nan, 1, 0, 1, 1}},
+      {"hardswish", &hardswish, {nan, 1, 0, 0.5, 0.5}},
+      {"leaky_relu",
+       [](const Tensor& x) { return leaky_relu(x, 0.25); },
+       {0.25, 1, 0.25, 0.25, 0.25}},
+      {"threshold", [](const Tensor& x) { return threshold(x, 0, -2); }, {1, 1, 0, 0, 0}},
+      {"softplus", [](const Tensor& x) { return softplus(x); }, {nan, 1, 0, 0.5, 0.5}},
+      {"abs", &abs, {0, 1, -1, 0, 0}},
+      {"clamp", [](const Tensor& x) { return clamp(x, -1, 1); }, {0, 0, 0, 1, 1}},
+      {"clamp_min", [](const Tensor& x) { return clamp_min(x, 0); }, {0, 1, 0, 0, 0}},
+      {"clamp_max", [](const Tensor& x) { return clamp_max(x, 0); }, {0, 0, 1, 0, 0}},
+      {"clamp_min -inf", [](const Tensor& x) { return clamp_min(x, -kInfinity); }, {0, 1, 0, 1, 1}},
+      {"clamp -inf", [](const Tensor& x) { return clamp(x, -kInfinity, 1); }, {0, 0, 0, 1, 1}},
+      {"linear relu",
+       [&](const Tensor& x) {
+         return linear_activation(unsqueeze(x, 1), to(unsqueeze(one, 1), x.dtype()),
+                                  to(zero, x.dtype()), Activation::relu);
+       },
+       {1, 1, 0, 0, 0}},
+  };
+  const Tensor edges = repeat(real({nan, kInfinity, -kInfinity, 0.0, -0.0}), 17);
+  for (const Case& c : cases) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+      const Tensor x = edges.to(dtype).clone().requires_grad_();
+      sum(c.f(x)).backward();
+      const Numbers got = values(x.grad());
+      for (size_t i = 0; i < got.size(); ++i) {
+        const double expected = c.expected[i % 5];
+        EXPECT_TRUE(std::isnan(expected) ? std::isnan(got[i]) : got[i] == expected)
+            << c.name << " in " << dtype << ", element " << i << ": " << got[i] << ", PyTorch "
+            << expected;
+      }
+    }
   }
 }
 

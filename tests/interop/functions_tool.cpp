@@ -6,6 +6,7 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
 #include <adjoint/core/layout.h>
+#include <adjoint/core/losses.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/safetensors.h>
 
@@ -57,6 +58,12 @@ const std::map<std::string, Unary> kReal = {
     {"clamp reversed", [](const Tensor& x) { return clamp(x, 1.0, -0.5); }},
     {"clamp_min", [](const Tensor& x) { return clamp_min(x, 0.5); }},
     {"clamp_max", [](const Tensor& x) { return clamp_max(x, 0.5); }},
+    {"clamp -inf 0.5", [](const Tensor& x) { return clamp(x, -__builtin_inf(), 0.5); }},
+    {"clamp_min inf", [](const Tensor& x) { return clamp_min(x, __builtin_inf()); }},
+    {"abs", &abs},
+    {"relu", [](const Tensor& x) { return relu(x); }},
+    {"leaky_relu", [](const Tensor& x) { return leaky_relu(x); }},
+    {"leaky_relu -0.1", [](const Tensor& x) { return leaky_relu(x, -0.1); }},
     {"relu6", &relu6},
     {"elu", [](const Tensor& x) { return elu(x); }},
     {"elu 0.7", [](const Tensor& x) { return elu(x, 0.7); }},
@@ -98,6 +105,23 @@ const std::map<std::string, Binary> kRealPairs = {
     {"logical_and", &logical_and},
     {"logical_or", &logical_or},
     {"logical_xor", &logical_xor},
+    {"maximum", &maximum},
+    {"minimum", &minimum},
+    {"l1_loss", [](const Tensor& a, const Tensor& b) { return l1_loss(a, b, Reduction::none); }},
+    {"smooth_l1_loss",
+     [](const Tensor& a, const Tensor& b) { return smooth_l1_loss(a, b, Reduction::none); }},
+    {"smooth_l1_loss 0",
+     [](const Tensor& a, const Tensor& b) { return smooth_l1_loss(a, b, Reduction::none, 0.0); }},
+    {"huber_loss 0.5",
+     [](const Tensor& a, const Tensor& b) { return huber_loss(a, b, Reduction::none, 0.5); }},
+    {"hinge_embedding_loss",
+     [](const Tensor& a, const Tensor& b) {
+       return hinge_embedding_loss(a, where(b > 0.0, ones_like(b), -1.0), 0.5, Reduction::none);
+     }},
+    {"margin_ranking_loss",
+     [](const Tensor& a, const Tensor& b) {
+       return margin_ranking_loss(a, b, where(b > 0.0, ones_like(b), -1.0), 0.5, Reduction::none);
+     }},
     {"lerp 0.25", [](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.25); }},
     {"lerp 0.75", [](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.75); }},
     {"lerp", [](const Tensor& a, const Tensor& b) { return lerp(a, b, b); }},
