@@ -43,6 +43,13 @@ constexpr double epsilon(DType dtype) {
   return of[static_cast<int>(dtype)];
 }
 
+// The largest finite number of a dtype, rounded to f64 where that is i64's.
+constexpr double largest(DType dtype) {
+  constexpr double of[kDTypes] = {
+      0x1.fffffep127, 0x1.fffffffffffffp1023, 0x1.fep127, 65504, 0x1p63, 2147483647, 255, 1};
+  return of[static_cast<int>(dtype)];
+}
+
 // "f32", "f64", "bf16", "f16", "i64", "i32", "u8", "bool".
 const char* name(DType dtype);
 std::ostream& operator<<(std::ostream& out, DType dtype);

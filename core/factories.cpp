@@ -22,6 +22,7 @@ Tensor filled(Tensor x, Scalar value) {
 }  // namespace
 
 Tensor full(const Shape& shape, Scalar value, DType dtype) {
+  check_holds("full", value, dtype);
   return filled(make_empty("full", shape, dtype), value);
 }
 Tensor zeros(const Shape& shape, DType dtype) {
@@ -32,11 +33,16 @@ Tensor empty_like(const Tensor& x, std::optional<DType> dtype) {
   return make_like("empty_like", x, dtype.value_or(x.dtype()));
 }
 Tensor full_like(const Tensor& x, Scalar value, std::optional<DType> dtype) {
-  return filled(empty_like(x, dtype), value);
+  const Tensor y = empty_like(x, dtype);
+  check_holds("full_like", value, y.dtype());
+  return filled(y, value);
 }
 Tensor zeros_like(const Tensor& x, std::optional<DType> dtype) { return full_like(x, 0, dtype); }
 Tensor ones_like(const Tensor& x, std::optional<DType> dtype) { return full_like(x, 1, dtype); }
-Tensor scalar(Scalar value, DType dtype) { return full({}, value, dtype); }
+Tensor scalar(Scalar value, DType dtype) {
+  check_holds("scalar", value, dtype);
+  return filled(make_empty("scalar", {}, dtype), value);
+}
 
 // --- rules ---
 

@@ -20,7 +20,10 @@ class LinAlgError : public Error {
 };
 
 // --- products of matrices and vectors ---
-// Of floating dtypes, or of whole numbers, which wrap around; not of bool. DTypeError otherwise.
+// Of one floating dtype, or of whole numbers of one, which wrap around; not of bool. DTypeError
+// otherwise, as in PyTorch, which however refuses f32 with bf16 or f16: here these mix, for weights
+// are kept in either, and the result is of what they promote to. This holds for linear layers,
+// products by index, convolutions and attention too.
 
 // As torch.matmul: (k)(k), (m,k)(k), (k)(k,n), (m,k)(k,n), and batches that broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b);

@@ -2,9 +2,10 @@
 //
 // Every function returns a new tensor (a view where it says so) and records itself when grad mode
 // is on and an input requires grad. All are differentiable to any order unless marked "no
-// gradient". Dtypes of two inputs are promoted (bool < i64 < f32 < f64); a number does not raise a
-// floating tensor's dtype. Unlike PyTorch's, 0-dimensional tensors promote as all others do. Shapes
-// broadcast where it says so.
+// gradient". Dtypes of inputs are promoted as PyTorch's: a tensor of 0 dimensions, or a number,
+// does not change the dtype of one with dimensions unless it is of a higher kind (bool < whole <
+// floating); among equals of that, bool < u8 < i32 < i64 < f16, bf16 < f32 < f64. Products of
+// matrices take one dtype. Shapes broadcast where it says so.
 // Errors name the operator, the values and what was expected: ShapeError, DTypeError, IndexError.
 //
 // The operators stand in the headers of their families, below; each line `Tensor name(` there has a

@@ -10,7 +10,7 @@
 
 namespace adjoint {
 
-// --- arithmetic, broadcasting ---
+// --- arithmetic, broadcasting; sub, rsub and neg do not take bools: DTypeError ---
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -121,9 +121,10 @@ Tensor isfinite(const Tensor& x);
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 // --- functions of two and three tensors, broadcasting ---
+// fmod, remainder and floor_divide of whole numbers by 0: Error.
 Tensor fmod(const Tensor& a, const Tensor& b);          // the sign of a
 Tensor remainder(const Tensor& a, const Tensor& b);     // the sign of b, as Python's %
-Tensor floor_divide(const Tensor& a, const Tensor& b);  // no gradient; of integers, by 0: 0
+Tensor floor_divide(const Tensor& a, const Tensor& b);  // no gradient
 Tensor copysign(const Tensor& a, const Tensor& b);
 Tensor hypot(const Tensor& a, const Tensor& b);
 Tensor atan2(const Tensor& a, const Tensor& b);  // the angle of (b, a)
@@ -136,7 +137,7 @@ Tensor floor_divide(const Tensor& a, Scalar b);
 Tensor copysign(const Tensor& a, Scalar b);
 Tensor xlogy(const Tensor& a, Scalar b);
 Tensor xlogy(Scalar a, const Tensor& b);
-// a + weight (b - a), floating dtypes.
+// a + weight (b - a); a and b of one floating dtype, weight of that or 0-dimensional.
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight);
 Tensor lerp(const Tensor& a, const Tensor& b, double weight);
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b,

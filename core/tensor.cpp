@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include "core/autograd/node.h"
 #include "core/tensor/tensor_impl.h"
@@ -114,6 +115,20 @@ int64_t checked_numel(const char* op, const Shape& shape) {
   check<ShapeError>(fits && (none || product < (int64_t{1} << 58)), op,
                     ": too many elements: ", shape, "; expected fewer than 2^58");
   return none ? 0 : product;
+}
+
+void check_holds(const char* op, Scalar value, DType dtype) {
+  const double number = value.real();
+  bool holds = true;
+  if (is_floating_point(dtype)) {
+    holds = !std::isfinite(number) || std::abs(number) <= largest(dtype);
+  } else if (is_integer(dtype) && (dtype != DType::i64 || value.kind() == DType::f32)) {
+    const double whole = std::trunc(number),
+                 beyond = dtype == DType::i64 ? 0x1p63 : largest(dtype) + 1;
+    holds = whole < beyond && (dtype == DType::u8 ? whole > -beyond : whole >= -beyond);
+  }
+  check<ConfigError>(holds, op, ": the value ", number, " for elements of ", dtype,
+                     "; expected a number that they hold, at most ", largest(dtype));
 }
 
 Tensor make_empty(const char* op, const Shape& shape, DType dtype) {

@@ -102,6 +102,7 @@ Row cdist_row() {
        cdist_sample("(2, 3, 4)(5, 4) strided", strided(input({2, 3, 4}, 3)), other({5, 4}, 4), 1),
        cdist_sample("(2, 4)(3, 4)", input({2, 4}, 5), other({3, 4}, 6), 3.5),
        cdist_sample("(2, 4)(3, 4)", input({2, 4}, 7), other({3, 4}, 8), INFINITY),
+       cdist_sample("(3, 4)(2, 4)", input({3, 4}, 13), other({2, 4}, 14), 0),
        cdist_sample("(26, 2)(1, 2)", input({26, 2}, 9) * 4.0, other({1, 2}, 10), 2),
        cdist_sample("(0, 3)(2, 3)", input({0, 3}, 11), other({2, 3}, 12), 2)}};
   row.errors = {error("widths that differ",
@@ -118,7 +119,12 @@ Row cdist_row() {
                       [] {
                         return cdist(ones({2, 3}), ones({2, 3}), -2.0);
                       },
-                      {"cdist: ", "p is -2"})};
+                      {"cdist: ", "p is -2"}),
+                error("two dtypes",
+                      [] {
+                        return cdist(ones({2, 3}), ones({2, 3}, DType::f64));
+                      },
+                      {"cdist: ", "f32 and f64"})};
   // Squares of up to 80 cancel to distances of 0.5: d = sqrt(D), of which the error is that of D
   // over 2 d.
   row.ulps = 16;

@@ -115,7 +115,7 @@ Row mm_row() {
                       [] {
                         return mm(ones({2, 3}), ones({3, 5}, DType::i64));
                       },
-                      {"mm: operands of dtypes f32 and i64", "whole"}),
+                      {"mm: operands of f32 and i64", "one dtype"}),
                 error("bools",
                       [] {
                         return mm(ones({2, 3}, DType::boolean), ones({3, 5}, DType::boolean));
@@ -367,7 +367,7 @@ Row addmm_row() {
                       [] {
                         return addmm(ones({2}), ones({2, 3}, DType::i32), ones({3, 2}, DType::i32));
                       },
-                      {"addmm: operands of dtypes f32 and i32"})};
+                      {"addmm: operands of f32 and i32"})};
   return row;
 }
 

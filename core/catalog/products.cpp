@@ -71,6 +71,11 @@ Row matmul_row() {
                         return matmul(ones({2, 1, 1}), ones({3, 1, 1}));
                       },
                       {"matmul: ", "(2,", "(3,"}),
+                error("two dtypes",
+                      [] {
+                        return matmul(ones({2, 2}), ones({2, 2}, DType::f64));
+                      },
+                      {"matmul: operands of f32 and f64", "one dtype"}),
                 error("bools",
                       [] {
                         return matmul(ones({2, 2}, DType::boolean), ones({2}, DType::boolean));

@@ -9,6 +9,7 @@
 #include "core/autograd/op.h"
 #include "core/ops/attention.h"
 #include "core/ops/composed.h"
+#include "core/ops/linalg.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -290,7 +291,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   check_matrices(op, query, key, value);
   if (options.enable_gqa) return attend_in_groups(op, query, key, value, options);
   const Shape batch = check_attention(op, query, key, value, options);
-  const DType promoted = promote(promote(query.dtype(), key.dtype()), value.dtype());
+  const DType promoted = linalg::product_dtype(op, {&query, &key, &value});
   const DType dtype = op.computes_in(promoted, Casts::product);
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype");

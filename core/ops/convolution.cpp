@@ -14,7 +14,7 @@
 #include "core/autograd/op.h"
 #include "core/ops/contract.h"
 #include "core/ops/convolution.h"
-#include "core/ops/loops.h"
+#include "core/ops/linalg.h"
 
 namespace adjoint {
 
@@ -247,8 +247,7 @@ DType check_operands(const Op& op, int rank, const Tensor& x, const Tensor& w, c
   for (const int64_t size : spatial(w.shape(), rank)) {
     op.check(size > 0, "weight of shape ", w.shape(), "; expected a kernel of size 1 or more");
   }
-  DType dtype = promote(x.dtype(), w.dtype());
-  if (bias.defined()) dtype = promote(dtype, bias.dtype());
+  const DType dtype = linalg::product_dtype(op, {&x, &w, &bias});
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype; cast with to()");
   return op.computes_in(dtype, Casts::product);

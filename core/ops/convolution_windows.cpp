@@ -8,6 +8,7 @@
 
 #include "core/autograd/op.h"
 #include "core/ops/convolution.h"
+#include "core/ops/linalg.h"
 #include "core/ops/loops.h"
 
 namespace adjoint {
@@ -107,8 +108,7 @@ Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Te
   op.check(!bias.defined() || bias.shape() == Shape{w[0]}, "bias of shape ",
            bias.defined() ? bias.shape() : Shape(), " for a weight of shape ", w, "; expected (",
            w[0], ",)");
-  DType dtype = promote(promote(a.dtype(), b.dtype()), weight.dtype());
-  if (bias.defined()) dtype = promote(dtype, bias.dtype());
+  const DType dtype = linalg::product_dtype(op, {&a, &b, &weight, &bias});
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype; cast with to()");
   const DType wide = computed_in(dtype);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/linalg.h"
 #include "core/ops/loops.h"
 #include "core/ops/loss.h"
 
@@ -25,7 +26,7 @@ Tensor root(const Tensor& x) {
 Tensor p_norm(const Tensor& x, double p, int64_t dim, bool keepdim) {
   if (p == 2) return root(sum(square(x), {dim}, keepdim));
   if (p == 1) return sum(abs(x), {dim}, keepdim);
-  if (p == 0) return sum(to(x != 0.0, x.dtype()), {dim}, keepdim);
+  if (p == 0) return sum(clamp_max(ceil(abs(x)), 1.0), {dim}, keepdim);  // gradient 0
   if (std::isinf(p)) return amax(abs(x), {dim}, keepdim);
   const Tensor nothing = x == 0.0;
   const Tensor powers = where(nothing, 0.0, pow(where(nothing, 1.0, abs(x)), p));
@@ -37,9 +38,8 @@ void check_p(const Op& op, double p) {
   op.check<ConfigError>(p >= 0, "p is ", p, "; expected 0 or more");
 }
 
-// The dtype that both promote to, floating.
-DType common_dtype(const Op& op, const Tensor& a, const Tensor& b) {
-  const DType dtype = promote(a.dtype(), b.dtype());
+// The dtype that operands promote to, floating.
+DType common_dtype(const Op& op, DType dtype) {
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype");
   return dtype;
@@ -66,7 +66,7 @@ Tensor bounded_norm(const Tensor& x, int64_t dim, double eps) {
 // |x1 - x2 + eps|_p;   dx1 = (d / y)^(p - 1) sign(d) dy with d that sum, dx2 = -dx1
 Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double eps, bool keepdim) {
   const Op op("pairwise_distance", {x1, x2}, {{"p", p}, {"eps", eps}, {"keepdim", keepdim}});
-  const DType dtype = common_dtype(op, x1, x2), wide = computed_in(dtype);
+  const DType dtype = common_dtype(op, promote(x1, x2)), wide = computed_in(dtype);
   check_p(op, p);
   op.check(std::max(x1.dim(), x2.dim()) >= 1, "shapes ", x1.shape(), " and ", x2.shape(),
            "; expected (..., width)");
@@ -77,7 +77,7 @@ Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double ep
 // x1 . x2 / (|x1| |x2|);   dx1 = (x2 / |x2| - y x1 / |x1|) / |x1| dy
 Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double eps) {
   const Op op("cosine_similarity", {x1, x2}, {{"dim", dim}, {"eps", eps}});
-  const DType dtype = common_dtype(op, x1, x2), wide = computed_in(dtype);
+  const DType dtype = common_dtype(op, promote(x1.dtype(), x2.dtype())), wide = computed_in(dtype);
   const Shape shape = broadcast_shapes(op.name(), x1.shape(), x2.shape());
   op.check(shape.rank() >= 1, "shapes ", x1.shape(), " and ", x2.shape(),
            "; expected vectors along dim ", dim);
@@ -89,7 +89,8 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
 // |x1_i - x2_j|_p;   as pairwise_distance
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p) {
   const Op op("cdist", {x1, x2}, {{"p", p}});
-  const DType dtype = common_dtype(op, x1, x2), wide = computed_in(dtype);
+  const DType dtype = common_dtype(op, linalg::product_dtype(op, {&x1, &x2})),
+              wide = computed_in(dtype);
   check_p(op, p);
   op.check(x1.dim() >= 2 && x2.dim() >= 2 && x1.size(-1) == x2.size(-1), "shapes ", x1.shape(),
            " and ", x2.shape(), "; expected (..., P, M) and (..., R, M)");

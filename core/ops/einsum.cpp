@@ -119,7 +119,7 @@ Shape shape_of(const Labels& labels, const Sizes& sizes) {
 
 // The product of two operands, summed over what nobody needs any more: matrices of what only one of
 // them has, for every index that both have and keep.
-Labelled multiplied(Labelled a, Labelled b, uint64_t kept, const Sizes& sizes) {
+Labelled multiplied(const Op& op, Labelled a, Labelled b, uint64_t kept, const Sizes& sizes) {
   const uint64_t of_a = set_of(a.labels), of_b = set_of(b.labels);
   a = summed(std::move(a), kept | of_b);
   b = summed(std::move(b), kept | of_a);
@@ -147,6 +147,7 @@ Labelled multiplied(Labelled a, Labelled b, uint64_t kept, const Sizes& sizes) {
                 reshape(permuted(b, joined(batch, columns)), right),
             result};
   }
+  linalg::product_dtype(op, {&a.x, &b.x});
   if (rows.empty() && columns.empty()) {  // numbers, for which a product of matrices is no use
     Shape dims;
     for (size_t i = 0; i < sums.size(); ++i) dims.push_back(lead.rank() + static_cast<int64_t>(i));
@@ -229,8 +230,8 @@ Tensor contract_labels(const Op& op, std::vector<Labelled> operands, const Label
     for (size_t i = 0; i < operands.size(); ++i) {
       if (i != plan.first && i != plan.second) kept |= sets[i];
     }
-    Labelled product =
-        multiplied(std::move(operands[plan.first]), std::move(operands[plan.second]), kept, sizes);
+    Labelled product = multiplied(op, std::move(operands[plan.first]),
+                                  std::move(operands[plan.second]), kept, sizes);
     operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(plan.second));
     operands[plan.first] = std::move(product);
   }

@@ -12,8 +12,30 @@ using kernels::Compare;
 // Which operands of a function of two are temporaries: see Note [Donation].
 constexpr int kNone = 0, kLeft = 1, kRight = 2;
 
+// a op value, or value op a where `reversed`.
+Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, DType dtype,
+                    bool dying = false, bool reversed = false) {
+  const Cast a0(a, dtype);
+  Tensor y = op.make_result(dying ? &a : nullptr, a, dtype);
+  const TypedScalar typed(value, computed_in(dtype));
+  kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
+      KernelScope(), loop_with_scalar(y, *a0, typed, reversed ? 1 : 2));
+  return y;
+}
+
+// Whether x is a number that a result of 16 bits is computed with as it is, as numbers of C++ are.
+bool is_wider_number(const Tensor& x, DType dtype) {
+  return is_half(dtype) && x.dim() == 0 && is_floating_point(x.dtype()) && !is_half(x.dtype());
+}
+
 Tensor binary_value(const Op& op, Binary which, const Tensor& a, const Tensor& b, DType dtype,
                     int dying = kNone) {
+  if (is_wider_number(b, dtype)) {
+    return scalar_value(op, which, a, b.item(), dtype, (dying & kLeft) != 0);
+  }
+  if (is_wider_number(a, dtype)) {
+    return scalar_value(op, which, b, a.item(), dtype, (dying & kRight) != 0, true);
+  }
   const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape = broadcast_shapes(op.name(), a.shape(), b.shape());
   // What is both operands is not dying: the graph may keep it as the other one.
@@ -25,17 +47,6 @@ Tensor binary_value(const Op& op, Binary which, const Tensor& a, const Tensor& b
                              : make_empty(op.name(), shape, dtype);
   kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
       KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}));
-  return y;
-}
-
-// a op value, or value op a where `reversed`.
-Tensor scalar_value(const Op& op, Binary which, const Tensor& a, Scalar value, DType dtype,
-                    bool dying = false, bool reversed = false) {
-  const Cast a0(a, dtype);
-  Tensor y = op.make_result(dying ? &a : nullptr, a, dtype);
-  const TypedScalar typed(value, computed_in(dtype));
-  kernel_table().elementwise.binary[static_cast<int>(which)][index(dtype)](
-      KernelScope(), loop_with_scalar(y, *a0, typed, reversed ? 1 : 2));
   return y;
 }
 
@@ -55,7 +66,7 @@ int64_t whole_power(int64_t base, int64_t exponent) {
 
 Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
-  const DType dtype = promote(a.dtype(), b.dtype());
+  const DType dtype = promote(a, b);
   const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   Tensor y = make_pointwise(name, shape, {&a, &b}, DType::boolean);
@@ -64,12 +75,20 @@ Tensor compare(const char* name, Compare which, const Tensor& a, const Tensor& b
   return op.no_gradient(std::move(y));
 }
 
+// The number as elements of the dtype, floating, hold it: bf16(0.1) == 0.1, as PyTorch compares.
+Scalar rounded_number(Scalar number, DType dtype) {
+  return dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Scalar(static_cast<T>(static_cast<float>(number.real())));
+  });
+}
+
 Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
   const Op op(name, {a}, {{"other", b.real()}});
   const DType dtype = promote_scalar(a.dtype(), b);
   const Cast a0(a, dtype);
   Tensor y = make_like(name, a, DType::boolean);
-  const TypedScalar typed(b, computed_in(dtype));
+  const TypedScalar typed(is_half(dtype) ? rounded_number(b, dtype) : b, computed_in(dtype));
   kernel_table().elementwise.compare[static_cast<int>(which)][index(dtype)](
       KernelScope(), loop_with_scalar(y, *a0, typed, 2));
   return op.no_gradient(std::move(y));
@@ -79,7 +98,7 @@ Tensor compare(const char* name, Compare which, const Tensor& a, Scalar b) {
 
 Tensor add_of(const Tensor& a, const Tensor& b, int dying) {
   const Op op("add", {a, b});
-  Tensor y = binary_value(op, Binary::add, a, b, promote(a.dtype(), b.dtype()), dying);
+  Tensor y = binary_value(op, Binary::add, a, b, promote(a, b), dying);
   return op.differentiable(y, [](const Backward& g) -> Grads {
     // Two handles only where two are wanted: one that is alone can be written over.
     if (!g.needs(1)) return {g.take_dy(0), Tensor()};
@@ -90,7 +109,8 @@ Tensor add_of(const Tensor& a, const Tensor& b, int dying) {
 
 Tensor sub_of(const Tensor& a, const Tensor& b, int dying) {
   const Op op("sub", {a, b});
-  Tensor y = binary_value(op, Binary::sub, a, b, promote(a.dtype(), b.dtype()), dying);
+  check_no_bools("sub", a.dtype(), b.dtype());
+  Tensor y = binary_value(op, Binary::sub, a, b, promote(a, b), dying);
   return op.differentiable(y, [](const Backward& g) -> Grads {
     Tensor db = g.needs(1) ? -g.dy(0) : Tensor();
     return {g.take_dy(0), std::move(db)};
@@ -101,7 +121,7 @@ Tensor mul_of(const Tensor& a, const Tensor& b, int dying) {
   const Op op("mul", {a, b});
   if (op.needs(1)) dying &= ~kLeft;
   if (op.needs(0)) dying &= ~kRight;
-  Tensor y = binary_value(op, Binary::mul, a, b, promote(a.dtype(), b.dtype()), dying);
+  Tensor y = binary_value(op, Binary::mul, a, b, promote(a, b), dying);
   return op.differentiable(
       y,
       [a = op.save_if(op.needs(1), a), b = op.save_if(op.needs(0), b)](const Backward& g) -> Grads {
@@ -113,7 +133,7 @@ Tensor mul_of(const Tensor& a, const Tensor& b, int dying) {
 
 Tensor div_of(const Tensor& a, const Tensor& b, int dying) {
   const Op op("div", {a, b});
-  const DType dtype = real_dtype(promote(a.dtype(), b.dtype()));
+  const DType dtype = real_dtype(promote(a, b));
   Tensor y = binary_value(op, Binary::div, a, b, dtype, dying);
   return op.differentiable(y,
                            [b = op.save(b), y = op.needs(1) ? op.save_output(y) : SavedTensor()](
@@ -132,6 +152,7 @@ Tensor add_of(const Tensor& a, Scalar b, bool dying) {
 
 Tensor sub_of(const Tensor& a, Scalar b, bool dying) {
   const Op op("sub", {a}, {{"other", b.real()}});
+  check_no_bools("sub", a.dtype(), b.kind());
   Tensor y = scalar_value(op, Binary::sub, a, b, promote_scalar(a.dtype(), b), dying);
   return op.differentiable(y, [](const Backward& g) -> Grads { return {g.take_dy(0)}; });
 }
@@ -151,6 +172,18 @@ Tensor div_of(const Tensor& a, Scalar b, bool dying) {
 
 }  // namespace
 
+DType promote(std::initializer_list<const Tensor*> operands) {
+  const auto kind = [](DType dtype) {
+    return is_floating_point(dtype) ? 2 : dtype == DType::boolean ? 0 : 1;
+  };
+  DType dims = DType::boolean, numbers = DType::boolean;
+  for (const Tensor* x : operands) {
+    DType& same = x->dim() > 0 ? dims : numbers;
+    same = promote(same, x->dtype());
+  }
+  return kind(numbers) > kind(dims) ? promote(dims, numbers) : dims;
+}
+
 DType promote_scalar(DType dtype, Scalar value) {
   if (is_floating_point(dtype)) return dtype;
   if (is_integer(dtype) && value.kind() != DType::f32) return dtype;
@@ -162,6 +195,11 @@ Tensor scalar_tensor(Scalar value, DType dtype) {
   const TypedScalar typed(value, dtype);
   std::copy_n(typed.bytes, element_size(dtype), x.impl()->bytes());
   return x;
+}
+
+Tensor held_scalar(const char* op, Scalar value, DType dtype) {
+  check_holds(op, value, dtype);
+  return scalar_tensor(value, dtype);
 }
 
 // y = a + b;   da = dy, db = dy
@@ -195,8 +233,9 @@ Tensor div(Tensor&& a, Scalar b) { return div_of(a, b, true); }
 // y = a^b;   da = dy b a^(b-1), db = dy y log(a); both are 0 where the power is constant
 Tensor pow(const Tensor& base, const Tensor& exponent) {
   const Op op("pow", {base, exponent});
-  const DType dtype = promote(base.dtype(), exponent.dtype());
+  const DType dtype = promote(base, exponent);
   if (!is_floating_point(dtype)) {
+    op.check<DTypeError>(dtype != DType::boolean, "operands of ", dtype, "; expected numbers");
     const Shape shape = broadcast_shapes("pow", base.shape(), exponent.shape());
     return op.no_gradient(map_integers(op, base, exponent, shape, &whole_power));
   }
@@ -221,7 +260,7 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
 // y = max(a, b);   da = dy where a > b, dy / 2 where equal
 Tensor maximum(const Tensor& a, const Tensor& b) {
   const Op op("maximum", {a, b});
-  Tensor y = binary_value(op, Binary::maximum, a, b, promote(a.dtype(), b.dtype()));
+  Tensor y = binary_value(op, Binary::maximum, a, b, promote(a, b));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
     const Tensor a0 = *a, b0 = *b;
     const Tensor& dy = g.dy(0);
@@ -233,7 +272,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   const Op op("minimum", {a, b});
-  Tensor y = binary_value(op, Binary::minimum, a, b, promote(a.dtype(), b.dtype()));
+  Tensor y = binary_value(op, Binary::minimum, a, b, promote(a, b));
   return op.differentiable(y, [a = op.save(a), b = op.save(b)](const Backward& g) -> Grads {
     const Tensor a0 = *a, b0 = *b;
     const Tensor& dy = g.dy(0);
@@ -245,6 +284,7 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 
 Tensor rsub(const Tensor& a, Scalar b) {
   const Op op("rsub", {a}, {{"other", b.real()}});
+  check_no_bools("rsub", a.dtype(), b.kind());
   Tensor y = scalar_value(op, Binary::sub, a, b, promote_scalar(a.dtype(), b), false, true);
   return op.differentiable(y, [](const Backward& g) -> Grads { return {-g.take_dy(0)}; });
 }
@@ -300,7 +340,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Op op("where", {condition, a, b});
   op.check<DTypeError>(condition.dtype() == DType::boolean, "condition is of dtype ",
                        condition.dtype(), "; expected bool; compare with 0 to get one");
-  const DType dtype = promote(a.dtype(), b.dtype());
+  const DType dtype = promote(a, b);
   const Cast a0(a, dtype), b0(b, dtype);
   const Shape shape =
       broadcast_shapes("where", broadcast_shapes("where", condition.shape(), a.shape()), b.shape());
@@ -315,11 +355,11 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, Scalar b) {
-  return where(condition, a, scalar_tensor(b, promote_scalar(a.dtype(), b)));
+  return where(condition, a, held_scalar("where", b, promote_scalar(a.dtype(), b)));
 }
 
 Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
-  return where(condition, scalar_tensor(a, promote_scalar(b.dtype(), a)), b);
+  return where(condition, held_scalar("where", a, promote_scalar(b.dtype(), a)), b);
 }
 
 }  // namespace adjoint

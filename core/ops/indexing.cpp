@@ -243,14 +243,16 @@ Tensor index_put(const Tensor& x, Indices given, const Tensor& values, bool accu
   return put("index_put", nullptr, x, given, values, accumulate);
 }
 Tensor index_put(const Tensor& x, Indices given, Scalar value, bool accumulate) {
-  return put("index_put", nullptr, x, given, scalar_tensor(value, x.dtype()), accumulate);
+  return put("index_put", nullptr, x, given, held_scalar("index_put", value, x.dtype()),
+             accumulate);
 }
 void index_put_(const Tensor& x, Indices given, const Tensor& values, bool accumulate) {
   check_values("index_put_", x, values);
   put("index_put_", "index_put()", x, given, values, accumulate);
 }
 void index_put_(const Tensor& x, Indices given, Scalar value, bool accumulate) {
-  put("index_put_", "index_put()", x, given, scalar_tensor(value, x.dtype()), accumulate);
+  put("index_put_", "index_put()", x, given, held_scalar("index_put_", value, x.dtype()),
+      accumulate);
 }
 
 Indexed Tensor::index(std::initializer_list<Index> given) const { return {*this, given}; }

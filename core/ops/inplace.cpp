@@ -11,6 +11,7 @@
 #include "core/ops/defined.h"
 #include "core/ops/loops.h"
 #include "core/ops/places.h"
+#include "core/ops/pointwise.h"
 
 namespace adjoint {
 
@@ -70,6 +71,7 @@ void apply(const InPlace& f, const Tensor& x, const Tensor& source) {
   check<DTypeError>(kind_of(source.dtype()) <= kind_of(x.dtype()), f.name, ": a tensor of dtype ",
                     source.dtype(), " for one of dtype ", x.dtype(),
                     "; expected a dtype that does not lose its values; use ", f.functional);
+  if (f.which == Binary::sub) check_no_bools(f.name, x.dtype(), source.dtype());
   // Integers and bools carry no history.
   const Tensor y = is_floating_point(x.dtype()) ? source : source.detach();
   const Op op(f.name, {x, y});
@@ -103,6 +105,7 @@ void apply(const InPlace& f, const Tensor& x, const Tensor& source) {
 
 void apply(const InPlace& f, const Tensor& x, Scalar value) {
   check_writable(f.name, x);
+  if (f.which == Binary::sub) check_no_bools(f.name, x.dtype(), value.kind());
   check<DTypeError>(is_floating_point(x.dtype()) || value.kind() != DType::f32, f.name,
                     ": the real number ", value.real(), " for a tensor of dtype ", x.dtype(),
                     "; expected a floating dtype; convert it with to()");
@@ -161,7 +164,7 @@ void fill_(const Tensor& x, Scalar value) {
   check_writable("fill_", x);
   const Op op("fill_", {x}, {{"value", value.real()}});
   op.check_in_place(x, "full_like()");
-  copy_elements(x, scalar_tensor(value, x.dtype()));
+  copy_elements(x, held_scalar("fill_", value, x.dtype()));
   op.in_place(x, [](const Backward&) -> Grads { return {Tensor()}; });
 }
 

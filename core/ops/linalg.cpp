@@ -24,6 +24,20 @@ void check_numbers(const Op& op, DType dtype) {
                        "; expected numbers; cast with to()");
 }
 
+DType product_dtype(const Op& op, std::initializer_list<const Tensor*> operands) {
+  const auto mixes = [](DType dtype) { return dtype == DType::f32 || is_half(dtype); };
+  DType dtype = (*operands.begin())->dtype();
+  for (const Tensor* x : operands) {
+    if (!x->defined() || x->dtype() == dtype) continue;
+    op.check<DTypeError>(mixes(x->dtype()) && mixes(dtype), "operands of ", dtype, " and ",
+                         x->dtype(),
+                         "; expected one dtype, or f32, bf16 and f16; convert with to()");
+    dtype = promote(dtype, x->dtype());
+  }
+  check_numbers(op, dtype);
+  return dtype;
+}
+
 void check_matrix(const Op& op, const Tensor& x) {
   op.check(x.dim() >= 2, "a tensor of shape ", x.shape(), "; expected two dimensions or more");
 }

@@ -6,6 +6,7 @@
 #include <adjoint/core/parallel.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ Shape with_matrix(Shape batch, int64_t rows, int64_t columns);
 
 // Throws for bool: products are of numbers, of which whole ones wrap around.
 void check_numbers(const Op& op, DType dtype);
+
+// The dtype of a product of these tensors, some of which may be undefined: that of all of them, or
+// what those of f32, bf16 and f16 promote to, which mix. DTypeError for any other two, and for
+// bool.
+DType product_dtype(const Op& op, std::initializer_list<const Tensor*> operands);
 
 // Throw unless x has two dimensions or more; and is square; and is of f32 or f64.
 void check_matrix(const Op& op, const Tensor& x);

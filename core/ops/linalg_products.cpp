@@ -12,14 +12,6 @@ namespace {
 
 using namespace linalg;
 
-// Throws unless both are of floating dtypes or both of whole numbers.
-void check_alike(const Op& op, const Tensor& a, const Tensor& b) {
-  for (const Tensor* x : {&a, &b}) check_numbers(op, x->dtype());
-  op.check<DTypeError>(is_floating_point(a.dtype()) == is_floating_point(b.dtype()),
-                       "operands of dtypes ", a.dtype(), " and ", b.dtype(),
-                       "; expected floating ones or whole numbers; cast with to()");
-}
-
 void check_product(const Op& op, const Tensor& a, const Tensor& b, int a_rank, int b_rank,
                    const char* expected) {
   op.check(a.dim() == a_rank && b.dim() == b_rank, "shapes ", a.shape(), " and ", b.shape(),
@@ -27,12 +19,12 @@ void check_product(const Op& op, const Tensor& a, const Tensor& b, int a_rank, i
   const int64_t k = a.shape().back(), other = b.shape()[b_rank == 1 ? 0 : b_rank - 2];
   op.check(k == other, "shapes ", a.shape(), " and ", b.shape(), " do not fit: ", k,
            " columns against ", other, " rows; expected ", expected);
-  check_alike(op, a, b);
+  product_dtype(op, {&a, &b});
 }
 
-// Throws unless input broadcasts to the shape of the product of a and b, and is of their kind.
+// Throws unless input broadcasts to the shape of the product of a and b, and may be added to it.
 void check_summand(const Op& op, const Tensor& input, const Tensor& a, const Shape& shape) {
-  check_alike(op, input, a);
+  product_dtype(op, {&input, &a});
   bool fits = input.dim() <= shape.rank();
   for (int i = 1; fits && i <= input.dim(); ++i) {
     const int64_t size = input.shape()[input.dim() - i];
@@ -90,6 +82,7 @@ Tensor dot(const Tensor& a, const Tensor& b) {
 Tensor inner(const Tensor& a, const Tensor& b) {
   const Op op("inner", {a, b});
   if (a.dim() == 0 || b.dim() == 0) return a * b;
+  product_dtype(op, {&a, &b});
   op.check(a.shape().back() == b.shape().back(), "shapes ", a.shape(), " and ", b.shape(),
            "; expected last dimensions of one size");
   if (a.dim() == 1 && b.dim() == 1) return dot(a, b);
@@ -174,6 +167,7 @@ Tensor tensordot(const Tensor& a, const Tensor& b, const Shape& a_dims, const Sh
   const Op op("tensordot", {a, b}, {{"a_dims", a_dims}, {"b_dims", b_dims}});
   op.check(a_dims.rank() == b_dims.rank(), "dims ", a_dims, " and ", b_dims,
            "; expected as many of a as of b");
+  product_dtype(op, {&a, &b});
   std::vector<int> of_a, of_b, left;
   for (int d = 0; d < a.dim(); ++d) of_a.push_back(d);
   for (int d = 0; d < b.dim(); ++d) of_b.push_back(a.dim() + d);

@@ -21,6 +21,7 @@
 
 #include "core/ops/composed.h"
 #include "core/ops/contract.h"
+#include "core/ops/linalg.h"
 #include "core/ops/loss.h"
 
 namespace adjoint {
@@ -267,8 +268,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& linear_weight, const 
                {"ignore_index", options.ignore_index},
                {"label_smoothing", options.label_smoothing},
                {"chunk_rows", options.chunk_rows}});
-  DType dtype = promote(x.dtype(), linear_weight.dtype());
-  if (linear_bias.defined()) dtype = promote(dtype, linear_bias.dtype());
+  const DType dtype = linalg::product_dtype(op, {&x, &linear_weight, &linear_bias});
   op.check<DTypeError>(is_floating_point(dtype), "operands of dtype ", dtype,
                        "; expected a floating dtype");
   check_layer(op, x, linear_weight, target, linear_bias, options);

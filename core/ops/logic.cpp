@@ -17,7 +17,7 @@ Tensor truth(const Tensor& x) { return x.dtype() == DType::boolean ? x : ne(x, 0
 
 using Combine = Tensor (*)(const Tensor&, const Tensor&);
 
-// Sums, products and differences of bools are or, and and exclusive or.
+// Sums and products of bools are or and and; where they differ is exclusive or.
 Tensor logical(const char* name, const Tensor& a, const Tensor& b, Combine combine) {
   check_defined(name, a, 0);
   check_defined(name, b, 1);
@@ -25,19 +25,22 @@ Tensor logical(const char* name, const Tensor& a, const Tensor& b, Combine combi
   return combine(truth(a), truth(b));
 }
 
-void check_bits(const char* name, const Tensor& x, int input, bool bools = true) {
+void check_bits(const char* name, const Tensor& x, int input) {
   check_defined(name, x, input);
-  check<DTypeError>(is_integer(x.dtype()) || (bools && x.dtype() == DType::boolean), name,
-                    ": input ", input, " is of ", x.dtype(), "; expected i64, i32 or u8",
-                    bools ? ", or bool" : "");
+  check<DTypeError>(!is_floating_point(x.dtype()), name, ": input ", input, " is of ", x.dtype(),
+                    "; expected i64, i32, u8 or bool");
 }
 
 Tensor bits(const char* name, const Tensor& a, const Tensor& b, Combine of_bools,
             int64_t (*of_integers)(int64_t, int64_t)) {
-  check_bits(name, a, 0, of_bools != nullptr);
-  check_bits(name, b, 1, of_bools != nullptr);
+  check_bits(name, a, 0);
+  check_bits(name, b, 1);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  if (promote(a.dtype(), b.dtype()) == DType::boolean) return of_bools(a, b);
+  if (promote(a, b) == DType::boolean) {
+    check<DTypeError>(of_bools != nullptr, name, ": operands of ", DType::boolean,
+                      "; expected i64, i32 or u8");
+    return of_bools(a, b);
+  }
   const Op op(name, {a, b});
   return op.no_gradient(map_integers(op, a, b, shape, of_integers));
 }
@@ -79,7 +82,7 @@ Tensor logical_not(const Tensor& x) {
 }
 Tensor logical_and(const Tensor& a, const Tensor& b) { return logical("logical_and", a, b, &mul); }
 Tensor logical_or(const Tensor& a, const Tensor& b) { return logical("logical_or", a, b, &add); }
-Tensor logical_xor(const Tensor& a, const Tensor& b) { return logical("logical_xor", a, b, &sub); }
+Tensor logical_xor(const Tensor& a, const Tensor& b) { return logical("logical_xor", a, b, &ne); }
 
 Tensor bitwise_not(const Tensor& x) {
   check_bits("bitwise_not", x, 0);
@@ -96,7 +99,7 @@ Tensor bitwise_or(const Tensor& a, const Tensor& b) {
 }
 Tensor bitwise_or(const Tensor& a, Scalar b) { return bitwise_or(a, beside("bitwise_or", a, b)); }
 Tensor bitwise_xor(const Tensor& a, const Tensor& b) {
-  return bits("bitwise_xor", a, b, &sub, &xor_of);
+  return bits("bitwise_xor", a, b, &ne, &xor_of);
 }
 Tensor bitwise_xor(const Tensor& a, Scalar b) {
   return bitwise_xor(a, beside("bitwise_xor", a, b));

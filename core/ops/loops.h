@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <initializer_list>
 
 #include "core/kernels/dtypes.h"
 #include "core/kernels/kernels.h"
@@ -124,7 +125,17 @@ Tensor rounded(const Tensor& x, DType dtype);
 // The 0-dimensional tensor of a number, of the given dtype.
 Tensor scalar_tensor(Scalar value, DType dtype);
 
+// The same for a number that elements of a tensor become: ConfigError where they do not hold it.
+Tensor held_scalar(const char* op, Scalar value, DType dtype);
+
 // The dtype of an operation on a tensor and a number.
 DType promote_scalar(DType dtype, Scalar value);
+
+// The dtype of an operation on tensors: torch.result_type. What those with dimensions promote to,
+// unless one of 0 dimensions is of a higher kind (bool < whole < floating). REQUIRES: all defined.
+DType promote(std::initializer_list<const Tensor*> operands);
+inline DType promote(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() ? a.dtype() : promote({&a, &b});
+}
 
 }  // namespace adjoint

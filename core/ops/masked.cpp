@@ -85,7 +85,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   return op.differentiable(y, fill_gradients(op, mask));
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
-  return masked_fill(x, mask, scalar_tensor(value, x.dtype()));
+  return masked_fill(x, mask, held_scalar("masked_fill", value, x.dtype()));
 }
 
 void masked_fill_(const Tensor& x, const Tensor& mask, const Tensor& value) {
@@ -100,7 +100,7 @@ void masked_fill_(const Tensor& x, const Tensor& mask, const Tensor& value) {
   op.in_place(x, backward);
 }
 void masked_fill_(const Tensor& x, const Tensor& mask, Scalar value) {
-  masked_fill_(x, mask, scalar_tensor(value, x.dtype()));
+  masked_fill_(x, mask, held_scalar("masked_fill_", value, x.dtype()));
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {

@@ -99,10 +99,7 @@ DType check_linear(const Op& op, const Tensor& x, const Tensor& weight, const Te
   op.check(!bias.defined() || bias.shape() == Shape{weight.shape()[0]}, "bias of shape ",
            bias.defined() ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(),
            "; expected (", weight.shape()[0], ",)");
-  DType dtype = promote(x.dtype(), weight.dtype());
-  if (bias.defined()) dtype = promote(dtype, bias.dtype());
-  linalg::check_numbers(op, dtype);
-  return op.computes_in(dtype, Casts::product);
+  return op.computes_in(linalg::product_dtype(op, {&x, &weight, &bias}), Casts::product);
 }
 
 bool all_read(DType dtype, const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -229,8 +226,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Op op("matmul", {a, b});
   op.check(a.dim() >= 1 && b.dim() >= 1, "shapes ", a.shape(), " and ", b.shape(),
            "; expected one dimension or more");
-  const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
-  linalg::check_numbers(op, dtype);
+  const DType dtype = op.computes_in(linalg::product_dtype(op, {&a, &b}), Casts::product);
   if (!reads(dtype, a) || !reads(dtype, b)) return matmul(readable(dtype, a), readable(dtype, b));
   // A vector is a row on the left and a column on the right.
   if (a.dim() == 1 && b.dim() == 1) {
@@ -247,8 +243,7 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   const Op op("bmm", {a, b});
   op.check(a.dim() == 3 && b.dim() == 3 && a.shape()[0] == b.shape()[0], "shapes ", a.shape(),
            " and ", b.shape(), "; expected (b, m, k) and (b, k, n)");
-  const DType dtype = op.computes_in(promote(a.dtype(), b.dtype()), Casts::product);
-  linalg::check_numbers(op, dtype);
+  const DType dtype = op.computes_in(linalg::product_dtype(op, {&a, &b}), Casts::product);
   if (!reads(dtype, a) || !reads(dtype, b)) return bmm(readable(dtype, a), readable(dtype, b));
   return product(op, a, b, dtype);
 }

@@ -2,6 +2,7 @@
 // number, or in terms of arithmetic.
 #include <adjoint/core/activations.h>
 #include <adjoint/core/pointwise.h>
+#include <adjoint/core/reductions.h>
 
 #include <cmath>
 
@@ -17,15 +18,24 @@ struct Pair {
   const Tensor &a, &b, &y, &dy;
 };
 
+// What division of whole numbers cannot do: by zero, or with bools.
+void check_whole_division(const Op& op, const Tensor& b, DType dtype, const Shape& shape) {
+  op.check<DTypeError>(dtype != DType::boolean, "operands of ", dtype, "; expected numbers");
+  op.check<Error>(shape.numel() == 0 || !any(b == 0),
+                  "whole numbers divided by zero: a divisor of ", b.dtype(), " and shape ",
+                  b.shape(), "; expected no 0 in it; to(x, DType::f32) divides to infinity");
+}
+
 // y = F::value(a, b), by F::integers where both are whole numbers and it has that;   da = F::da,
 // db = F::db, of what F::kSavesInputs and F::kSavesOutput keep.
 template <class F>
 Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
-  const DType promoted = promote(a.dtype(), b.dtype());
+  const DType promoted = promote(a, b);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   if constexpr (requires { &F::integers; }) {
     if (!is_floating_point(promoted)) {
+      check_whole_division(op, b, promoted, shape);
       return op.no_gradient(map_integers(op, a, b, shape, &F::integers));
     }
   }
@@ -53,7 +63,8 @@ Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
 struct Fmod {
   static constexpr bool kSavesInputs = true, kSavesOutput = false;
   static double value(double a, double b) { return std::fmod(a, b); }
-  static int64_t integers(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+  // The remainder by -1 overflows for the smallest integer.
+  static int64_t integers(int64_t a, int64_t b) { return b == -1 ? 0 : a % b; }
   static Tensor da(const Pair& p) { return p.dy; }
   static Tensor db(const Pair& p) { return -p.dy * trunc(p.a / p.b); }
 };
@@ -69,9 +80,8 @@ struct FloorDivide {
     const double whole = std::floor(quotient);
     return quotient - whole > 0.5 ? whole + 1 : whole;
   }
-  // x / 0 is 0, as in div; the smallest integer wraps around.
+  // The smallest integer wraps around.
   static int64_t integers(int64_t a, int64_t b) {
-    if (b == 0) return 0;
     if (b == -1) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
     return a / b - static_cast<int64_t>(a % b != 0 && (a < 0) != (b < 0));
   }
@@ -174,6 +184,13 @@ void check_broadcast(const Op& op) {
                    op.input(2).shape());
 }
 
+// The ends that lerp goes between are of one dtype, and the result is floating.
+void check_ends(const Op& op, DType result) {
+  const DType a = op.input(0).dtype(), b = op.input(1).dtype();
+  op.check<DTypeError>(a == b && is_floating_point(result), "ends of ", a, " and ", b,
+                       "; expected one floating dtype; convert with to()");
+}
+
 }  // namespace
 
 Tensor fmod(const Tensor& a, const Tensor& b) { return mapped<Fmod>("fmod", a, b); }
@@ -242,13 +259,18 @@ Tensor clamp_max(const Tensor& x, const Tensor& max) { return clamp(x, Tensor(),
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
   const Op op("lerp", {a, b, weight});
   check_broadcast(op);
-  for (int i = 0; i < 3; ++i) op.check_floating(i);
+  const DType dtype = promote({&a, &b, &weight});
+  check_ends(op, dtype);
+  op.check<DTypeError>(weight.dtype() == a.dtype() || weight.dim() == 0, "weight of ",
+                       weight.dtype(), " for operands of ", a.dtype(),
+                       "; expected that dtype, or 0 dimensions; convert it with to()");
   Tensor y;
   {
     const NoGrad guard;
-    const Tensor a0 = widened(a), b0 = widened(b), w0 = widened(weight), difference = b0 - a0;
+    const DType wide = computed_in(dtype);
+    const Tensor a0 = to(a, wide), b0 = to(b, wide), w0 = to(weight, wide), difference = b0 - a0;
     const Tensor value = where(abs(w0) < 0.5, a0 + w0 * difference, b0 - difference * (1.0 - w0));
-    y = rounded(value, promote(promote(a.dtype(), b.dtype()), weight.dtype()));
+    y = rounded(value, dtype);
   }
   return op.differentiable(y,
                            [a = op.save_if(op.needs(2), a), b = op.save_if(op.needs(2), b),
@@ -263,14 +285,14 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
 Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
   const Op op("lerp", {a, b}, {{"weight", weight}});
   broadcast_shapes("lerp", a.shape(), b.shape());
-  for (int i = 0; i < 2; ++i) op.check_floating(i);
+  check_ends(op, a.dtype());
   Tensor y;
   {
     const NoGrad guard;
     const Tensor a0 = widened(a), b0 = widened(b), difference = b0 - a0;
     y = rounded(
         std::abs(weight) < 0.5 ? a0 + difference * weight : b0 - difference * (1.0 - weight),
-        promote(a.dtype(), b.dtype()));
+        a.dtype());
   }
   return op.differentiable(y, [weight](const Backward& g) -> Grads {
     return {g.needs(0) ? g.dy(0) * (1.0 - weight) : Tensor(),
@@ -282,12 +304,13 @@ Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, double value) {
   const Op op("addcmul", {x, a, b}, {{"value", value}});
   check_broadcast(op);
+  const DType dtype = promote({&x, &a, &b});
+  op.check<DTypeError>(dtype != DType::boolean, "operands of ", dtype, "; expected numbers");
   Tensor y;
   {
     const NoGrad guard;
     const Tensor product = widened(a) * widened(b);
-    y = rounded(widened(x) + (value == 1.0 ? product : product * value),
-                promote(x.dtype(), promote(a.dtype(), b.dtype())));
+    y = rounded(widened(x) + (value == 1.0 ? product : product * value), dtype);
   }
   return op.differentiable(y,
                            [value, a = op.save_if(op.needs(2), a),
@@ -301,14 +324,13 @@ Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, double value) 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, double value) {
   const Op op("addcdiv", {x, a, b}, {{"value", value}});
   check_broadcast(op);
-  op.check<DTypeError>(is_floating_point(promote(a.dtype(), b.dtype())), "a is of ", a.dtype(),
-                       ", b of ", b.dtype(), "; expected a floating dtype");
+  op.check<DTypeError>(is_floating_point(promote(a, b)), "a is of ", a.dtype(), ", b of ",
+                       b.dtype(), "; expected a floating dtype");
   Tensor y;
   {
     const NoGrad guard;
     const Tensor quotient = widened(a) / widened(b);
-    y = rounded(widened(x) + (value == 1.0 ? quotient : quotient * value),
-                promote(x.dtype(), promote(a.dtype(), b.dtype())));
+    y = rounded(widened(x) + (value == 1.0 ? quotient : quotient * value), promote({&x, &a, &b}));
   }
   return op.differentiable(
       y, [value, a = op.save_if(op.needs(2), a), b = op.save(b)](const Backward& g) -> Grads {

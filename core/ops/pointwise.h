@@ -96,11 +96,18 @@ class Cast {
 // f of each pair of whole numbers or bools, of i64, in what whole ones promote to; without history.
 inline Tensor map_integers(const Op& op, const Tensor& a, const Tensor& b, const Shape& shape,
                            int64_t (*f)(int64_t, int64_t)) {
-  const DType promoted = promote(a.dtype(), b.dtype());
+  const DType promoted = promote(a, b);
   const Cast a0(a, DType::i64), b0(b, DType::i64);
   Tensor y = make_pointwise(op.name(), shape, {&a, &b}, DType::i64);
   kernel_table().elementwise.map_integers(KernelScope(), make_loop<3>(shape, {&y, &*a0, &*b0}), f);
   return is_integer(promoted) ? rounded(y, promoted) : y;
+}
+
+// DTypeError for the difference of bools, which is not what anybody means by it.
+inline void check_no_bools(const char* op, DType a, DType b) {
+  check<DTypeError>(a != DType::boolean && b != DType::boolean, op, ": operands of ", a, " and ", b,
+                    "; expected numbers; logical_not(x) inverts a mask, logical_xor(a, b) tells "
+                    "where two differ");
 }
 
 // x in what its dtype is computed in, for formulas of several steps that round once at their end.

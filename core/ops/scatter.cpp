@@ -77,7 +77,7 @@ Tensor scatter_value(const Written& f, const Tensor& x, int64_t dim, const Tenso
                      Scalar value) {
   const int d = normalize_dim(f.name, dim, x.dim());
   const Tensor i = index_for_each(f.name, x, d, index, false);
-  return f(x, along(d, Places::By::each), i, scalar_tensor(value, x.dtype()), Write::assign);
+  return f(x, along(d, Places::By::each), i, held_scalar(f.name, value, x.dtype()), Write::assign);
 }
 
 }  // namespace
@@ -102,13 +102,14 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   return fill_slices({"index_fill"}, x, dim, index, value);
 }
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) {
-  return fill_slices({"index_fill"}, x, dim, index, scalar_tensor(value, x.dtype()));
+  return fill_slices({"index_fill"}, x, dim, index, held_scalar("index_fill", value, x.dtype()));
 }
 void index_fill_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
   fill_slices({"index_fill_", "index_fill()"}, x, dim, index, value);
 }
 void index_fill_(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) {
-  fill_slices({"index_fill_", "index_fill()"}, x, dim, index, scalar_tensor(value, x.dtype()));
+  fill_slices({"index_fill_", "index_fill()"}, x, dim, index,
+              held_scalar("index_fill_", value, x.dtype()));
 }
 
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {

@@ -13,7 +13,11 @@ namespace adjoint {
 using pointwise::unary;
 using pointwise::Unary;
 
-Tensor neg(const Tensor& x) { return unary<functors::Neg>("neg", Unary::neg, x); }
+Tensor neg(const Tensor& x) {
+  check<DTypeError>(!x.defined() || x.dtype() != DType::boolean, "neg: a tensor of ",
+                    DType::boolean, "; expected numbers; logical_not(x) inverts a mask");
+  return unary<functors::Neg>("neg", Unary::neg, x);
+}
 Tensor abs(const Tensor& x) { return unary<functors::Abs>("abs", Unary::abs, x); }
 Tensor exp(const Tensor& x) { return unary<functors::Exp>("exp", Unary::exp, x); }
 Tensor expm1(const Tensor& x) { return unary<functors::Expm1>("expm1", Unary::expm1, x); }
@@ -66,20 +70,9 @@ Tensor round(const Tensor& x, int64_t decimals) {
                                         {{"decimals", decimals}});
 }
 
-namespace {
-
-double largest_finite(DType dtype) {
-  if (dtype == DType::f64) return std::numeric_limits<double>::max();
-  constexpr double kBf16 = 0x1.fep127, kF16 = 65504;
-  if (is_half(dtype)) return dtype == DType::bf16 ? kBf16 : kF16;
-  return double{std::numeric_limits<float>::max()};
-}
-
-}  // namespace
-
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf,
                   std::optional<double> neginf) {
-  const double most = x.defined() ? largest_finite(x.dtype()) : 0.0;
+  const double most = x.defined() ? largest(x.dtype()) : 0.0;
   const double above = posinf.value_or(most), below = neginf.value_or(-most);
   if (x.defined() && !is_floating_point(x.dtype())) return clone(x);
   return unary<functors::NanToNum>("nan_to_num", Unary::nan_to_num, x, {nan, above, below},

@@ -47,6 +47,10 @@ struct TensorImpl {
 // or sizes whose row-major strides do not fit in 63 bits.
 int64_t checked_numel(const char* op, const Shape& shape);
 
+// ConfigError unless elements of the dtype can hold the value, as PyTorch has it: floating ones
+// infinities and NaN, u8 also negative numbers, which wrap around, bool any.
+void check_holds(const char* op, Scalar value, DType dtype);
+
 // A tensor of fresh, uninitialised elements. Checks the sizes; errors name op.
 Tensor make_empty(const char* op, const Shape& shape, DType dtype);
 

@@ -1,4 +1,6 @@
 // Tensors of f16, i32 and u8: conversions, dtypes of results, arithmetic that wraps around.
+#include <adjoint/core/attention.h>
+#include <adjoint/core/convolution.h>
 #include <adjoint/core/embedding.h>
 #include <adjoint/core/inplace.h>
 #include <adjoint/core/layout.h>
@@ -8,6 +10,14 @@
 #include <adjoint/core/random.h>
 #include <adjoint/core/reductions.h>
 
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+
 #include "core/kernels/kernels.h"
 #include "core/ops/contract.h"
 #include "tests/core/numeric.h"
@@ -15,6 +25,7 @@
 namespace adjoint {
 namespace {
 
+using numeric::message_of;
 using numeric::values;
 
 // PyTorch's table of torch.promote_types for these dtypes.
@@ -132,7 +143,6 @@ void check_products() {
   EXPECT_EQ(inner(row, row).to_vector<T>(), squares);
   EXPECT_EQ(tensordot(row, row, {1}, {1}).to_vector<T>(), squares);
   EXPECT_EQ(einsum("i,j->", {v, ones({1}, dtype)}).dtype(), dtype);
-  EXPECT_EQ(matmul(row, ones({77}, DType::i64)).dtype(), DType::i64);
 }
 
 TEST(DTypes, ProductsOfWholeNumbersWrapAround) {
@@ -202,8 +212,8 @@ TEST(DTypes, NumbersBesideHalvesAreNotRounded) {
     numeric::expect_same_bits(x * 0.1, (wide * 0.1).to(dtype));
     numeric::expect_same_bits(0.1 - x, (0.1 - wide).to(dtype));
     numeric::expect_same_bits(transpose(x, 0, 1) / 0.1, (transpose(wide, 0, 1) / 0.1).to(dtype));
-    const Tensor tenth = full({3}, 0.1, dtype);
-    EXPECT_NE(values(lt(tenth, 0.1))[0], values(gt(tenth, 0.1))[0]);
+    // But it is rounded to be compared.
+    EXPECT_EQ(values(full({1}, 0.1, dtype) == 0.1)[0], 1);
   }
   EXPECT_EQ(values(lt(tensor<int32_t>({1, -1}), int64_t{1} << 40)), (std::vector<double>{1, 1}));
 }
@@ -228,6 +238,243 @@ TEST(DTypes, UniformF16StaysBelowItsEnd) {
       ASSERT_LT(v, high);
     }
   }
+}
+
+// --- PyTorch's table of results: tests/golden/promotion.py ---
+
+constexpr const char* kLetters = "dfbhliuo";
+constexpr DType kOfLetters[] = {DType::f64, DType::f32, DType::bf16, DType::f16,
+                                DType::i64, DType::i32, DType::u8,   DType::boolean};
+
+std::map<std::string, std::string> promotion_table() {
+  std::ifstream in(std::string(ADJOINT_SOURCE_DIR) + "/tests/golden/promotion.tsv");
+  std::map<std::string, std::string> table;
+  for (std::string line; std::getline(in, line);) {
+    const size_t tab = line.find('\t');
+    table[line.substr(0, tab)] = line.substr(tab + 1);
+  }
+  return table;
+}
+
+// The 8 dtypes without dimensions, then with one.
+std::vector<Tensor> tensors_of_all_dtypes() {
+  std::vector<Tensor> all;
+  for (const Shape& shape : {Shape{}, Shape{2}}) {
+    for (const DType dtype : kOfLetters) all.push_back(ones(shape, dtype));
+  }
+  return all;
+}
+
+using Pairwise = std::function<Tensor(const Tensor&, const Tensor&)>;
+
+char letter_of(const Pairwise& f, const Tensor& a, const Tensor& b) {
+  try {
+    const DType dtype = f(a, b).dtype();
+    return kLetters[std::find(std::begin(kOfLetters), std::end(kOfLetters), dtype) - kOfLetters];
+  } catch (const DTypeError&) {
+    return '-';
+  }
+}
+
+std::string described(const Tensor& x) {
+  return std::string(name(x.dtype())) + " " + to_string(x.shape());
+}
+
+TEST(Promotion, OfTwoTensorsAsPyTorchs) {
+  const std::map<std::string, Pairwise> functions = {
+      {"result_type", [](const Tensor& a, const Tensor& b) { return zeros({}, promote(a, b)); }},
+      {"add", [](const Tensor& a, const Tensor& b) { return a + b; }},
+      {"sub", [](const Tensor& a, const Tensor& b) { return a - b; }},
+      {"mul", [](const Tensor& a, const Tensor& b) { return a * b; }},
+      {"div", [](const Tensor& a, const Tensor& b) { return a / b; }},
+      {"pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }},
+      {"maximum", &maximum},
+      {"minimum", &minimum},
+      {"fmod", [](const Tensor& a, const Tensor& b) { return fmod(a, b); }},
+      {"remainder", [](const Tensor& a, const Tensor& b) { return remainder(a, b); }},
+      {"floor_divide", [](const Tensor& a, const Tensor& b) { return floor_divide(a, b); }},
+      {"copysign", [](const Tensor& a, const Tensor& b) { return copysign(a, b); }},
+      {"atan2", &atan2},
+      {"xlogy", [](const Tensor& a, const Tensor& b) { return xlogy(a, b); }},
+      {"bitwise_and", [](const Tensor& a, const Tensor& b) { return bitwise_and(a, b); }},
+      {"bitwise_left_shift",
+       [](const Tensor& a, const Tensor& b) { return bitwise_left_shift(a, b); }},
+      {"clamp_min", [](const Tensor& a, const Tensor& b) { return clamp_min(a, b); }},
+      {"where",
+       [](const Tensor& a, const Tensor& b) { return where(ones({}, DType::boolean), a, b); }},
+      {"lerp", [](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.5); }},
+      {"lerp weight", [](const Tensor& a, const Tensor& b) { return lerp(a, a, b); }},
+      {"addcmul", [](const Tensor& a, const Tensor& b) { return addcmul(a, b, b); }},
+      {"addcdiv", [](const Tensor& a, const Tensor& b) { return addcdiv(a, b, b); }},
+  };
+  const std::map<std::string, std::string> table = promotion_table();
+  const std::vector<Tensor> all = tensors_of_all_dtypes();
+  for (const auto& [function, f] : functions) {
+    const std::string& expected = table.at(function);
+    ASSERT_EQ(expected.size(), all.size() * all.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const Tensor &a = all[i / all.size()], &b = all[i % all.size()];
+      EXPECT_EQ(letter_of(f, a, b), expected[i])
+          << function << " of " << described(a) << " and " << described(b);
+    }
+  }
+}
+
+TEST(Promotion, OfThreeTensorsAsPyTorchs) {
+  const std::string expected = promotion_table().at("result_type 3");
+  const std::vector<Tensor> all = tensors_of_all_dtypes();
+  ASSERT_EQ(expected.size(), all.size() * all.size() * all.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const Tensor& x = all[i / all.size() / all.size()];
+    const Tensor &a = all[i / all.size() % all.size()], &b = all[i % all.size()];
+    const auto f = [&x](const Tensor& p, const Tensor& q) { return addcmul(x, p, q); };
+    EXPECT_EQ(letter_of(f, a, b), expected[i])
+        << described(x) << ", " << described(a) << ", " << described(b);
+  }
+}
+
+// Products of matrices take one dtype, as PyTorch's, but for f32, bf16 and f16, which mix, and
+// convolutions of whole numbers, which nobody misses.
+TEST(Promotion, ProductsTakeOneDType) {
+  const auto square = [](const Tensor& x) { return expand(x, {2, 2}); };
+  const auto batch = [](const Tensor& x) { return expand(x, {1, 2, 2}); };
+  const auto signal = [](const Tensor& x) { return reshape(x, {1, 1, 2}); };
+  const std::map<std::string, Pairwise> functions = {
+      {"dot", &dot},
+      {"inner", &inner},
+      {"outer", &outer},
+      {"matmul", [=](const Tensor& a, const Tensor& b) { return matmul(square(a), square(b)); }},
+      {"mv", [=](const Tensor& a, const Tensor& b) { return mv(square(a), b); }},
+      {"bmm", [=](const Tensor& a, const Tensor& b) { return bmm(batch(a), batch(b)); }},
+      {"linear", [=](const Tensor& a, const Tensor& b) { return linear(square(a), square(b)); }},
+      {"linear bias",
+       [=](const Tensor& a, const Tensor& b) { return linear(square(a), square(a), b); }},
+      {"addmm", [=](const Tensor& a, const Tensor& b) { return addmm(b, square(a), square(a)); }},
+      {"baddbmm",
+       [=](const Tensor& a, const Tensor& b) { return baddbmm(batch(b), batch(a), batch(a)); }},
+      {"tensordot", [](const Tensor& a, const Tensor& b) { return tensordot(a, b, 1); }},
+      {"einsum",
+       [=](const Tensor& a, const Tensor& b) {
+         return einsum("ij,jk->ik", {square(a), square(b)});
+       }},
+      {"conv1d", [=](const Tensor& a, const Tensor& b) { return conv1d(signal(a), signal(b)); }},
+      {"conv1d bias",
+       [=](const Tensor& a, const Tensor& b) {
+         return conv1d(batch(a), expand(a, {2, 2, 2}), b);
+       }},
+      {"attention",
+       [=](const Tensor& a, const Tensor& b) {
+         return scaled_dot_product_attention(batch(a), batch(b), batch(a));
+       }},
+  };
+  const std::map<std::string, std::string> table = promotion_table();
+  const auto mixes = [](DType dtype) { return dtype == DType::f32 || is_half(dtype); };
+  for (const auto& [function, f] : functions) {
+    for (size_t i = 0; i < 64; ++i) {
+      const Tensor a = ones({2}, kOfLetters[i / 8]), b = ones({2}, kOfLetters[i % 8]);
+      char expected = table.at(function)[i];
+      if (mixes(a.dtype()) && mixes(b.dtype())) expected = table.at("outer")[i];
+      if (function.rfind("conv", 0) == 0 && !is_floating_point(a.dtype())) expected = '-';
+      EXPECT_EQ(letter_of(f, a, b), expected)
+          << function << " of " << described(a) << " and " << described(b);
+    }
+  }
+}
+
+// What PyTorch computes: 0-dimensional tensors are compared in the dtype of the others, and f32
+// ones multiply bf16 without being rounded.
+TEST(Promotion, ValuesOfTensorsWithoutDimensions) {
+  const Tensor x = from_vector(std::vector<float>{0.1f, 0.3f}), half = x.to(DType::bf16);
+  const Tensor tenth = scalar(0.1, DType::f64), factor = scalar(0.502953125, DType::f64);
+  EXPECT_EQ(values(x == tenth), (std::vector<double>{1, 0}));
+  EXPECT_EQ(values(half == tenth), (std::vector<double>{1, 0}));
+  EXPECT_EQ(values(half == 0.1), (std::vector<double>{1, 0}));
+  EXPECT_EQ(values(half < 0.1), (std::vector<double>{0, 0}));
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    // 0.1 and 0.3 of bf16 are 0.10009765625 and 0.30078125; the products are rounded to 8 bits.
+    EXPECT_EQ(values(half * factor.to(dtype)), (std::vector<double>{0.05029296875, 0.1513671875}));
+    EXPECT_EQ(values(factor.to(dtype) * half), values(half * factor.to(dtype)));
+    EXPECT_EQ(values(factor.to(dtype) - half), values(0.502953125 - half));
+  }
+  // The gradient of the number is of its own dtype.
+  const Tensor w = scalar(0.75, DType::f64).requires_grad_();
+  sum(half * w).backward();
+  EXPECT_EQ(w.grad().dtype(), DType::f64);
+  EXPECT_NEAR(w.grad().item(), 0.40087890625, 0x1p-9);
+}
+
+TEST(Promotion, BoolsAreNotSubtractedNorWholeNumbersDividedByZero) {
+  const Tensor yes = ones({2}, DType::boolean), x = ones({2});
+  EXPECT_EQ(message_of<DTypeError>([&] { sub(yes, yes); }),
+            "sub: operands of bool and bool; expected numbers; logical_not(x) inverts a mask, "
+            "logical_xor(a, b) tells where two differ");
+  EXPECT_THROW(sub(x, yes), DTypeError);
+  EXPECT_THROW(1 - yes, DTypeError);
+  EXPECT_THROW(yes - 1.5, DTypeError);
+  EXPECT_THROW(sub_(x, yes), DTypeError);
+  EXPECT_EQ(message_of<DTypeError>([&] { neg(yes); }),
+            "neg: a tensor of bool; expected numbers; logical_not(x) inverts a mask");
+  const Tensor whole = arange(3) - 1, none = zeros({0}, DType::i64);
+  EXPECT_EQ(message_of<Error>([&] { floor_divide(whole, whole); }),
+            "floor_divide: whole numbers divided by zero: a divisor of i64 and shape (3,); "
+            "expected no 0 in it; to(x, DType::f32) divides to infinity");
+  EXPECT_THROW(remainder(whole, 0), Error);
+  EXPECT_THROW(fmod(whole.to(DType::u8), zeros({3}, DType::u8)), Error);
+  EXPECT_EQ(floor_divide(none, 0).numel(), 0);
+  EXPECT_EQ(floor_divide(none, zeros({1}, DType::i64)).numel(), 0);
+  EXPECT_TRUE(std::isinf(values(floor_divide(x, 0))[0]));
+}
+
+// As torch.full; what u8 takes below 0 wraps around.
+TEST(DTypes, NumbersThatDoNotFitAreRefused) {
+  struct Case {
+    DType dtype;
+    Scalar value;
+    bool fits;
+  };
+  const double inf = HUGE_VAL, nan = std::nan("");
+  const int64_t most = std::numeric_limits<int64_t>::max();
+  for (const Case& c : {Case{DType::u8, 300, false},
+                        {DType::u8, 255, true},
+                        {DType::u8, 255.5, true},
+                        {DType::u8, 256, false},
+                        {DType::u8, -1, true},
+                        {DType::u8, -255, true},
+                        {DType::u8, -256, false},
+                        {DType::u8, nan, false},
+                        {DType::i32, 2147483647, true},
+                        {DType::i32, int64_t{1} << 31, false},
+                        {DType::i32, -2147483648.0, true},
+                        {DType::i32, 3e10, false},
+                        {DType::i64, most, true},
+                        {DType::i64, 1e19, false},
+                        {DType::i64, inf, false},
+                        {DType::boolean, 3, true},
+                        {DType::f32, 1e300, false},
+                        {DType::f32, inf, true},
+                        {DType::f32, nan, true},
+                        {DType::bf16, 1e39, false},
+                        {DType::bf16, -inf, true},
+                        {DType::f16, 65504, true},
+                        {DType::f16, 65519, false},
+                        {DType::f64, 1e300, true}}) {
+    const Tensor x = zeros({2}, c.dtype), mask = ones({2}, DType::boolean);
+    const std::function<void()> calls[] = {
+        [&] { full({2}, c.value, c.dtype); }, [&] { full_like(x, c.value); },
+        [&] { scalar(c.value, c.dtype); }, [&] { fill_(x, c.value); },
+        [&] { masked_fill(x, mask, c.value); }};
+    for (const auto& call : calls) {
+      if (c.fits) {
+        EXPECT_NO_THROW(call()) << c.dtype << " " << c.value.real();
+      } else {
+        EXPECT_THROW(call(), ConfigError) << c.dtype << " " << c.value.real();
+      }
+    }
+  }
+  EXPECT_EQ(values(full({1}, -1, DType::u8)), (std::vector<double>{255}));
+  EXPECT_EQ(
+      message_of<ConfigError>([] { full({2}, 300, DType::u8); }),
+      "full: the value 300 for elements of u8; expected a number that they hold, at most 255");
 }
 
 }  // namespace

@@ -343,11 +343,18 @@ TEST(Matmul, ThreadsDoNotChangeBits) {
   });
 }
 
-TEST(Matmul, PromotesDtypes) {
-  const Tensor x = random({2, 3}, 1), y = random({3, 4}, 2);
-  const Tensor mixed = matmul(x.to(DType::f32), y);
-  EXPECT_EQ(mixed.dtype(), DType::f64);
-  expect_close(mixed, reference(x.to(DType::f32), y), 1e-14);
+TEST(Matmul, MixesF32AndHalves) {
+  const Tensor x = random({2, 3}, 1, DType::f32);
+  for (const DType half : {DType::bf16, DType::f16}) {
+    const Tensor y = random({3, 4}, 2).to(half), mixed = matmul(x, y);
+    EXPECT_EQ(mixed.dtype(), DType::f32);
+    expect_close(mixed, reference(x, y), 1e-6);
+  }
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              matmul(x, random({3, 4}, 2));
+            }),
+            "matmul: operands of f32 and f64; expected one dtype, or f32, bf16 and f16; convert "
+            "with to()");
 }
 
 TEST(Matmul, PrecisionIsOfTheThreadAndEndsWithItsGuard) {
