@@ -15,7 +15,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 
 namespace adjoint {
 
@@ -27,7 +26,8 @@ class ConvPadding {
   template <std::integral T>
   requires(!std::same_as<T, bool>) ConvPadding(T number) : numbers_(number) {}  // NOLINT
   ConvPadding(const Shape& numbers) : numbers_(numbers) {}                      // NOLINT
-  ConvPadding(std::initializer_list<int64_t> numbers) : numbers_(numbers) {}    // NOLINT
+  template <std::integral... T>
+  requires(sizeof...(T) > 1) ConvPadding(T... numbers) : numbers_(numbers...) {}  // NOLINT
   ConvPadding(const char* mode) : mode_(mode) {}  // NOLINT: a literal; checked by the operator
 
   const Shape& numbers() const { return numbers_; }

@@ -78,9 +78,9 @@ Shape unravel_index(int64_t element, const Shape& shape) {
   return index;
 }
 
-int normalize_dim(const char* op, int64_t dim, int rank) {
+int normalize_dim(const char* op, int64_t dim, int rank, const char* what) {
   const int64_t limit = std::max(rank, 1);
-  check<IndexError>(dim >= -limit && dim < limit, op, ": dim is out of range: ", dim,
+  check<IndexError>(dim >= -limit && dim < limit, op, ": ", what, " is out of range: ", dim,
                     "; expected a value in [", -limit, ", ", limit - 1, "]");
   return static_cast<int>(dim < 0 ? dim + limit : dim);
 }

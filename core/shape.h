@@ -1,9 +1,9 @@
 // Sizes of a tensor: up to eight dimensions, kept inline.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <iosfwd>
 #include <span>
 #include <string>
@@ -17,12 +17,15 @@ inline constexpr int kMaxDims = 8;
 class Shape {
  public:
   Shape() noexcept : values_{} {}
-  Shape(std::initializer_list<int64_t> values) : Shape(std::span(values.begin(), values.size())) {}
   explicit Shape(std::span<const int64_t> values);
   // One number stands for itself: zeros(3), sum(x, 1). Not a bool, which is another argument.
   template <std::integral T>
   requires(!std::same_as<T, bool>) Shape(T value)  // NOLINT(google-explicit-constructor)
-      : Shape({static_cast<int64_t>(value)}) {}
+      : values_{static_cast<int64_t>(value)}, rank_(1) {}
+  // Several: zeros({2, 3}). No std::initializer_list, which g++ would make of {.dilation = 3}.
+  template <std::integral... T>
+  requires(sizeof...(T) > 1) Shape(T... values)  // NOLINT(google-explicit-constructor)
+      : Shape(std::span<const int64_t>(std::array{static_cast<int64_t>(values)...})) {}
   static Shape filled(int rank, int64_t value);
   Shape(const Shape& other) noexcept { assign(other); }
   // Onto itself it copies what is there.
@@ -120,6 +123,6 @@ Shape unravel_index(int64_t element, const Shape& shape);
 
 // dim in [-rank, rank) as [0, rank); a 0-dimensional tensor takes -1 and 0. Throws IndexError
 // naming op.
-int normalize_dim(const char* op, int64_t dim, int rank);
+int normalize_dim(const char* op, int64_t dim, int rank, const char* what = "dim");
 
 }  // namespace adjoint

@@ -223,9 +223,10 @@ void Tensor::set_grad(Tensor grad) const {
     static_cast<Leaf*>(impl_->node)->requires_grad = false;
   }
   if (grad.defined()) {
-    check<ShapeError>(grad.shape() == shape() && grad.dtype() == dtype(),
-                      "set_grad: gradient of shape ", grad.shape(), " and dtype ", grad.dtype(),
-                      "; expected ", shape(), " and ", dtype());
+    check<ShapeError>(grad.shape() == shape(), "set_grad: a gradient of shape ", grad.shape(),
+                      " for a tensor of shape ", shape(), "; expected equal shapes");
+    check<DTypeError>(grad.dtype() == dtype(), "set_grad: a gradient of ", grad.dtype(),
+                      " for a tensor of ", dtype(), "; expected one dtype; convert it with to()");
   }
   static_cast<Leaf*>(impl_->node)->exchange_grad(std::move(grad));
 }

@@ -81,6 +81,11 @@ Row slogdet_row() {
       reference, "torch.linalg.slogdet");
   row.large = {};
   row.errors = square_errors("slogdet", [](const Tensor& x) { slogdet(x); });
+  row.errors.push_back(error("the gradient of a singular matrix",
+                             [] {
+                               slogdet(ones({2, 2}).requires_grad_()).logabsdet.backward();
+                             },
+                             {"slogdet: ", "singular"}));
   return row;
 }
 

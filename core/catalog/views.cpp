@@ -217,6 +217,10 @@ Row diag_row() {
             },
             {"diag: ", "(2, 3, 4)", "diag_embed()"}),
       error("no dimensions", [] { return diag(ones({})); }, {"diag: ", "()"}),
+      error("a diagonal that nothing can hold", [] { return diag(ones({3}), INT64_MAX); },
+            {"diag: ", "diagonal 9223372036854775807"}),
+      error("more than memory can hold", [] { return diag(ones({3}), int64_t{1} << 30); },
+            {"diag: ", "(1073741827, 1073741827)"}),
       error("an undefined tensor", [] { return diag(Tensor()); }, {"diag: ", "undefined"})};
   return row;
 }

@@ -179,6 +179,9 @@ Row interpolate_row() {
                 error("a factor that leaves nothing",
                       [=] { return interpolate(plane, {.scale_factor = {0.1}}); },
                       {"interpolate: ", "scale_factor 0.1", "expected a result of size 1 or more"}),
+                error("a factor that is no number",
+                      [=] { return interpolate(plane, {.scale_factor = {NAN}}); },
+                      {"interpolate: ", "scale_factor nan", "expected a finite number above 0"}),
                 error("integers",
                       [=] {
                         return interpolate(zeros({1, 1, 2}, DType::i64), {.size = 3});

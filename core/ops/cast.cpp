@@ -3,12 +3,14 @@
 #include <adjoint/core/pointwise.h>
 
 #include "core/autograd/gradient_ops.h"
+#include "core/ops/defined.h"
 #include "core/ops/pointwise.h"
 
 namespace adjoint {
 
 // y = x in another dtype;   dx = dy, cast back by the engine
 Tensor to(const Tensor& x, DType dtype) {
+  check_defined("to", x, 0);
   if (x.dtype() == dtype) return x;
   const Op op("to", {x}, {{"dtype", name(dtype)}});
   Tensor y = rounded(x, dtype);

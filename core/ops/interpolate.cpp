@@ -110,9 +110,12 @@ Sizes sizes_of(const Shape& in, const InterpolateOptions& options) {
                     " scale factors for ", rank, " sizes; expected one, or one for each");
   for (size_t d = 0; d < rank; ++d) {
     const double factor = given[given.size() == 1 ? 0 : d];
+    check<ConfigError>(std::isfinite(factor) && factor > 0, kName, ": scale_factor ", factor,
+                       "; expected a finite number above 0");
     const double size = std::floor(static_cast<double>(in[static_cast<int>(d)]) * factor);
     check<ShapeError>(size >= 1 && size < 0x1p53, kName, ": scale_factor ", factor, " for size ",
-                      in[static_cast<int>(d)], "; expected a result of size 1 or more");
+                      in[static_cast<int>(d)], " gives size ", size,
+                      "; expected a result of size 1 or more, below 2^53");
     sizes.out.push_back(static_cast<int64_t>(size));
     if (!options.recompute_scale_factor) sizes.factor[d] = factor;
   }

@@ -19,10 +19,13 @@ namespace {
 
 using namespace linalg;
 
-[[noreturn]] void fail_singular(const Op& op, const Tensor& a, const Lu& lu) {
-  fail<LinAlgError>(op.name(), ": ", batch_item(a, lu.singular_item),
-                    "the matrix is singular: pivot ", lu.singular_pivot, " of ", rows(a),
-                    " is zero; expected an invertible one");
+[[noreturn]] void fail_singular(const char* op, const Tensor& a, int64_t item, int64_t pivot) {
+  fail<LinAlgError>(op, ": ", batch_item(a, item), "the matrix is singular: pivot ", pivot, " of ",
+                    rows(a), " is zero; expected an invertible one");
+}
+
+void check_regular(const Op& op, const Tensor& a, const Lu& lu) {
+  if (lu.singular_item >= 0) fail_singular(op.name(), a, lu.singular_item, lu.singular_pivot);
 }
 
 // Both with the batch that they broadcast to.
@@ -83,7 +86,7 @@ Tensor triangular(const Tensor& a, const Tensor& b, bool upper, bool left, bool 
 Tensor solution(const Tensor& a, const Tensor& b) {
   const Op op("solve", {a, b});
   const Lu lu = lu_of(op, a);
-  if (lu.singular_item >= 0) fail_singular(op, a, lu);
+  check_regular(op, a, lu);
   Tensor x = fresh(b);
   lu_solve(lu.factors, lu.pivots, x, false);
   return op.differentiable(x,
@@ -306,7 +309,7 @@ Tensor inverse(const Tensor& a) {
   check_square(op, a);
   check_factorised(op, a);
   const Lu lu = lu_of(op, a);
-  if (lu.singular_item >= 0) fail_singular(op, a, lu);
+  check_regular(op, a, lu);
   Tensor y = lu_inverse(lu.factors, lu.pivots);
   return op.differentiable(y, [y = op.save_output(y)](const Backward& g) -> Grads {
     const Tensor yt = mt(*y);
@@ -363,10 +366,10 @@ SignAndLogabsdet slogdet(const Tensor& a) {
   auto results = op.differentiable(
       std::array<Tensor, 2>{sign, logabsdet},
       [a = op.save(a), factors = op.save(lu.factors), pivots = op.save(lu.pivots),
-       singular = lu.singular_item >= 0](const Backward& g) -> Grads {
+       item = lu.singular_item, pivot = lu.singular_pivot](const Backward& g) -> Grads {
         if (!g.dy(1).defined()) return {Tensor()};
-        const Tensor turned =
-            mt(grad_enabled() || singular ? inverse(*a) : lu_inverse(*factors, *pivots));
+        if (item >= 0) fail_singular("slogdet", *a, item, pivot);
+        const Tensor turned = mt(grad_enabled() ? inverse(*a) : lu_inverse(*factors, *pivots));
         return {over_matrix(g.dy(1)) * turned};
       });
   return {results[0], results[1]};

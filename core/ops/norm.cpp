@@ -25,9 +25,11 @@ void check_norm(const Op& op, const Tensor& x, const Shape& shape, const Tensor&
                 const Tensor& bias) {
   op.check_floating(0);
   const int lead = x.dim() - shape.rank();
-  op.check(shape.rank() >= 1 && lead >= 0 && Shape(x.shape().span().subspan(lead)) == shape,
-           "input of shape ", x.shape(), " for normalized_shape ", shape,
-           "; expected its last dimensions");
+  op.check(shape.rank() >= 1 && lead >= 0, "normalized_shape ", shape, " for an input of shape ",
+           x.shape(), "; expected one or more of its last dimensions");
+  const Shape last(x.shape().span().subspan(static_cast<size_t>(lead)));
+  op.check(last == shape, "normalized_shape ", shape, " for an input of shape ", x.shape(),
+           "; expected the last dimensions of that, ", last);
   for (const Tensor* p : {&weight, &bias}) {
     op.check(!p->defined() || p->shape() == shape, p == &weight ? "weight" : "bias", " of shape ",
              p->defined() ? p->shape() : Shape(), " for normalized_shape ", shape,

@@ -146,8 +146,8 @@ Tensor movedim(const Tensor& x, const Shape& source, const Shape& destination) {
   Shape dims = Shape::filled(x.dim(), -1);
   bool taken[kMaxDims] = {};
   for (int i = 0; i < source.rank(); ++i) {
-    const int from = normalize_dim("movedim", source[i], x.dim());
-    const int to = normalize_dim("movedim", destination[i], x.dim());
+    const int from = normalize_dim("movedim", source[i], x.dim(), "source");
+    const int to = normalize_dim("movedim", destination[i], x.dim(), "destination");
     check<ShapeError>(!taken[from] && dims[to] < 0, "movedim: ", source, " to ", destination,
                       " has a dimension twice; expected each once");
     taken[from] = true;
@@ -164,8 +164,9 @@ Tensor movedim(const Tensor& x, const Shape& source, const Shape& destination) {
 
 Tensor unflatten(const Tensor& x, int64_t dim, const Shape& sizes) {
   check_defined("unflatten", x, 0);
-  check<ShapeError>(x.dim() > 0 && !sizes.empty(), "unflatten: sizes ", sizes, " for shape ",
-                    x.shape(), "; expected a dimension and its parts");
+  check<ShapeError>(x.dim() > 0,
+                    "unflatten: a 0-dimensional tensor; expected one dimension or more");
+  check<ShapeError>(!sizes.empty(), "unflatten: sizes ", sizes, "; expected one or more");
   const int d = normalize_dim("unflatten", dim, x.dim());
   int64_t known = 1;
   int unknown = -1;
@@ -301,9 +302,9 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   check<IndexError>(start >= -size && start <= size, "narrow: start ", start, " at dimension ", dim,
                     " of shape ", x.shape(), "; expected a value in [", -size, ", ", size, "]");
   const int64_t first = start < 0 ? start + size : start;
-  check<IndexError>(length >= 0 && length <= size - first, "narrow: length ", length, " from ",
-                    start, " at dimension ", dim, " of shape ", x.shape(), "; expected 0 to ",
-                    size - first);
+  check<IndexError>(length >= 0 && length <= size - first, "narrow: length ", length,
+                    " from start ", start, " at dimension ", dim, " of shape ", x.shape(),
+                    "; expected a length in [0, ", size - first, "]");
   return slice(x, dim, first, first + length);
 }
 

@@ -19,7 +19,8 @@ using View = std::function<Tensor(const Tensor&)>;
 // Zeros of `shape`, but x where the view shows them, each once;   dx = the view of dy
 Tensor placed(const char* name, const Tensor& x, const Shape& shape, const View& view) {
   const Op op(name, {x});
-  Tensor y = zeros(shape, x.dtype());
+  Tensor y = make_empty(name, shape, x.dtype());
+  gradient_ops::fill(y, 0);
   {
     const NoGrad guard;
     write_elements(view(y), x);
@@ -41,7 +42,8 @@ Tensor view_gradient(const Backward& g, const Shape& shape, const View& view) {
 
 // The two dimensions of a diagonal.
 std::pair<int, int> diagonal_dims(const char* op, int64_t dim1, int64_t dim2, int rank) {
-  const int a = normalize_dim(op, dim1, rank), b = normalize_dim(op, dim2, rank);
+  const int a = normalize_dim(op, dim1, rank, "dim1");
+  const int b = normalize_dim(op, dim2, rank, "dim2");
   check<ShapeError>(a != b, op, ": dim1 ", dim1, " and dim2 ", dim2,
                     " are one dimension; expected two");
   return {a, b};
@@ -76,29 +78,41 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
                  });
 }
 
+namespace {
+
+// diag_embed, which names `what` the offset is called.
+Tensor embedded(const char* op, const char* what, const Tensor& x, int64_t offset, int64_t dim1,
+                int64_t dim2) {
+  const auto [row, column] = diagonal_dims(op, dim1, dim2, x.dim() + 1);
+  int64_t size = 0, elements = 0;
+  const bool fits = offset > INT64_MIN &&
+                    !__builtin_add_overflow(x.shape().back(), std::abs(offset), &size) &&
+                    !__builtin_mul_overflow(size, size, &elements);
+  check<ShapeError>(fits, op, ": ", what, " ", offset, " for ", x.shape().back(),
+                    " elements; expected a matrix of fewer than 2^63");
+  Shape shape = x.shape();
+  shape.erase(shape.rank() - 1);
+  for (const int d : {std::min(row, column), std::max(row, column)}) shape.insert(d, size);
+  return placed(op, x, shape, [offset, r = row, c = column](const Tensor& t) {
+    return diagonal(t, offset, r, c);
+  });
+}
+
+}  // namespace
+
 Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   check_defined("diag_embed", x, 0);
   check<ShapeError>(x.dim() >= 1,
                     "diag_embed: a 0-dimensional tensor; expected one dimension or more");
-  const auto [row, column] = diagonal_dims("diag_embed", dim1, dim2, x.dim() + 1);
-  int64_t size = 0;
-  const bool fits =
-      offset > INT64_MIN && !__builtin_add_overflow(x.shape().back(), std::abs(offset), &size);
-  check<ShapeError>(fits, "diag_embed: offset ", offset, " beside ", x.shape().back(),
-                    " elements; expected a matrix that memory can hold");
-  Shape shape = x.shape();
-  shape.erase(shape.rank() - 1);
-  for (const int d : {std::min(row, column), std::max(row, column)}) shape.insert(d, size);
-  return placed("diag_embed", x, shape, [offset, r = row, c = column](const Tensor& t) {
-    return diagonal(t, offset, r, c);
-  });
+  return embedded("diag_embed", "offset", x, offset, dim1, dim2);
 }
 
 Tensor diag(const Tensor& x, int64_t diagonal) {
   check_defined("diag", x, 0);
   check<ShapeError>(x.dim() == 1 || x.dim() == 2, "diag: a tensor of shape ", x.shape(),
                     "; expected one or two dimensions; use diag_embed() or diagonal()");
-  return x.dim() == 1 ? diag_embed(x, diagonal) : clone(adjoint::diagonal(x, diagonal));
+  return x.dim() == 1 ? embedded("diag", "diagonal", x, diagonal, -2, -1)
+                      : clone(adjoint::diagonal(x, diagonal));
 }
 
 namespace {

@@ -132,8 +132,8 @@ TEST(LayerNorm, ThreadsDoNotChangeBits) {
 TEST(LayerNorm, Errors) {
   const Tensor x = random({2, 3}, 1);
   EXPECT_EQ(message_of<ShapeError>([&] { layer_norm(x, {4}); }),
-            "layer_norm: input of shape (2, 3) for normalized_shape (4,); expected its last "
-            "dimensions");
+            "layer_norm: normalized_shape (4,) for an input of shape (2, 3); expected the last "
+            "dimensions of that, (3,)");
   EXPECT_EQ(message_of<ShapeError>([&] { layer_norm(x, {3}, random({2}, 1)); }),
             "layer_norm: weight of shape (2,) for normalized_shape (3,); expected the same shape");
   EXPECT_THROW(layer_norm(x, {2, 2, 3}), ShapeError);

@@ -24,6 +24,17 @@ TEST(MaxPool, TakesTheFirstOfEqualMaxima) {
   EXPECT_EQ(values(leaf.grad()), (std::vector<double>{0, 2, 0, 0, 2, 0, 0, 0, 0}));
 }
 
+// Sizes have no names: g++ would take those of {.dilation = 3} for a stride.
+template <class T>
+concept TakesNames = requires(const T& x) {
+  max_pool2d(x, 2, {.dilation = 3});
+}
+|| requires(const T& x) { avg_pool1d(x, 2, {.padding = 1}); }
+|| requires(const T& x) { lp_pool2d(x, 2.0, 2, {.ceil_mode = true}); }
+|| requires(const T& x) { max_unpool3d(x, x, 2, {.stride = 2}); }
+|| requires(const T& x) { adaptive_avg_pool2d(x, {.output_size = 3}); };
+static_assert(!TakesNames<Tensor>);
+
 // As PyTorch: the last NaN of a window.
 TEST(MaxPool, NaNWins) {
   const Tensor x = tensor<double>({1, kNaN, 2, kNaN, 5, 6}, {1, 6});
