@@ -46,6 +46,16 @@ Tensor swiglu(const Tensor& x, int64_t dim = -1);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 Tensor softmin(const Tensor& x, int64_t dim);
+// The same of x converted first.
+inline Tensor softmax(const Tensor& x, int64_t dim, DType dtype) {
+  return softmax(x.to(dtype), dim);
+}
+inline Tensor log_softmax(const Tensor& x, int64_t dim, DType dtype) {
+  return log_softmax(x.to(dtype), dim);
+}
+inline Tensor softmin(const Tensor& x, int64_t dim, DType dtype) {
+  return softmin(x.to(dtype), dim);
+}
 // softmax((logits + noise) / tau); hard: one-hot, with the gradient of that. Jang, Gu and Poole
 // 2016, arXiv 1611.01144.
 Tensor gumbel_softmax(const Tensor& logits, double tau = 1.0, bool hard = false, int64_t dim = -1,

@@ -24,6 +24,9 @@ SumAndNormalized add_layer_norm(const Tensor& x, const Tensor& residual,
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                 std::optional<double> eps = std::nullopt);
 
+// x / max(norm(x, p, dim), eps): lines along dim of length 1.
+Tensor normalize(const Tensor& x, double p = 2, const Shape& dim = 1, double eps = 1e-12);
+
 // Each channel of x (N, C, ...) over the batch and all places; weight and bias (C) or undefined. In
 // training by the batch's own mean and variance, of which the running ones (C; may be undefined)
 // take a part: running = (1 - momentum) running + momentum batch, the variance divided by

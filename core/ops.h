@@ -13,6 +13,7 @@
 #pragma once
 
 #include <adjoint/core/activations.h>
+#include <adjoint/core/aliases.h>
 #include <adjoint/core/attention.h>
 #include <adjoint/core/comparisons.h>
 #include <adjoint/core/convolution.h>
@@ -27,6 +28,7 @@
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/pooling.h>
 #include <adjoint/core/random_tensors.h>
+#include <adjoint/core/rearranging.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/scans.h>
 #include <adjoint/core/sorting.h>

@@ -25,6 +25,14 @@ Tensor div(const Tensor& a, Scalar b);
 Tensor pow(const Tensor& base, Scalar exponent);
 Tensor rsub(const Tensor& a, Scalar b);  // b - a
 Tensor rdiv(const Tensor& a, Scalar b);  // b / a
+// a + alpha b and a - alpha b, rounded once; of whole numbers with a whole alpha.
+Tensor add(const Tensor& a, const Tensor& b, Scalar alpha);
+Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha);
+// The quotient rounded towards zero, or down: of whole numbers whole, by 0 of those 0. The gradient
+// is 0.
+enum class RoundingMode : uint8_t { trunc, floor };
+Tensor div(const Tensor& a, const Tensor& b, RoundingMode rounding_mode);
+Tensor div(const Tensor& a, Scalar b, RoundingMode rounding_mode);
 
 // The same of a temporary (or of a tensor given up by std::move): where nobody else sees its
 // elements and the graph does not keep them, the result takes their place instead of fresh memory.
@@ -137,6 +145,8 @@ Tensor floor_divide(const Tensor& a, Scalar b);
 Tensor copysign(const Tensor& a, Scalar b);
 Tensor xlogy(const Tensor& a, Scalar b);
 Tensor xlogy(Scalar a, const Tensor& b);
+inline Tensor operator%(const Tensor& a, const Tensor& b) { return remainder(a, b); }
+inline Tensor operator%(const Tensor& a, Scalar b) { return remainder(a, b); }
 // a + weight (b - a); a and b of one floating dtype, weight of that or 0-dimensional.
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight);
 Tensor lerp(const Tensor& a, const Tensor& b, double weight);
@@ -160,6 +170,13 @@ Tensor bitwise_or(const Tensor& a, Scalar b);
 Tensor bitwise_xor(const Tensor& a, Scalar b);
 Tensor bitwise_left_shift(const Tensor& a, Scalar b);
 Tensor bitwise_right_shift(const Tensor& a, Scalar b);
+inline Tensor operator~(const Tensor& x) { return bitwise_not(x); }
+inline Tensor operator&(const Tensor& a, const Tensor& b) { return bitwise_and(a, b); }
+inline Tensor operator|(const Tensor& a, const Tensor& b) { return bitwise_or(a, b); }
+inline Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise_xor(a, b); }
+inline Tensor operator&(const Tensor& a, Scalar b) { return bitwise_and(a, b); }
+inline Tensor operator|(const Tensor& a, Scalar b) { return bitwise_or(a, b); }
+inline Tensor operator^(const Tensor& a, Scalar b) { return bitwise_xor(a, b); }
 
 // --- comparisons, broadcasting; no gradient; bool ---
 Tensor eq(const Tensor& a, const Tensor& b);

@@ -38,6 +38,11 @@ Tensor normal(double mean, double std, const Shape& shape, DType dtype = DType::
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator = default_generator());
 Tensor normal(const Tensor& mean, double std, Generator& generator = default_generator());
 Tensor normal(double mean, const Tensor& std, Generator& generator = default_generator());
+// Of density lambd exp(-lambd x) for x >= 0; and exp(-|x - loc| / scale) / (2 scale).
+Tensor exponential(double lambd, const Shape& shape, DType dtype = DType::f32,
+                   Generator& generator = default_generator());
+Tensor laplace(double loc, double scale, const Shape& shape, DType dtype = DType::f32,
+               Generator& generator = default_generator());
 // Normal numbers of which those outside [a, b] are left out, by the inverse of their distribution.
 Tensor trunc_normal(double mean, double std, double a, double b, const Shape& shape,
                     DType dtype = DType::f32, Generator& generator = default_generator());

@@ -19,6 +19,19 @@ Tensor prod(const Tensor& x);
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false);
 Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, const Shape& dims, bool keepdim = false);
+// The same of x converted first: torch.sum(x, dims, keepdim, dtype=dtype).
+inline Tensor sum(const Tensor& x, DType dtype) { return sum(x.to(dtype)); }
+inline Tensor sum(const Tensor& x, const Shape& dims, bool keepdim, DType dtype) {
+  return sum(x.to(dtype), dims, keepdim);
+}
+inline Tensor prod(const Tensor& x, DType dtype) { return prod(x.to(dtype)); }
+inline Tensor prod(const Tensor& x, int64_t dim, bool keepdim, DType dtype) {
+  return prod(x.to(dtype), dim, keepdim);
+}
+inline Tensor mean(const Tensor& x, DType dtype) { return mean(x.to(dtype)); }
+inline Tensor mean(const Tensor& x, const Shape& dims, bool keepdim, DType dtype) {
+  return mean(x.to(dtype), dims, keepdim);
+}
 Tensor sum_to_size(const Tensor& x, const Shape& shape);        // what broadcasting had expanded
 Tensor count_nonzero(const Tensor& x, const Shape& dims = {});  // no gradient; NaN counts
 
@@ -58,11 +71,11 @@ Tensor median(const Tensor& x);
 ValuesAndIndices median(const Tensor& x, int64_t dim, bool keepdim = false);
 
 // --- questions; no gradient ---
-// Over all elements of a bool tensor, answered with a bool.
+// Over all elements, answered with a bool; of any dtype, where what is not 0 is true (NaN too).
 bool any(const Tensor& x);
 bool all(const Tensor& x);
 bool all_finite(const Tensor& x);
-// Along dims, as a bool tensor; of any dtype, where what is not 0 is true (NaN too).
+// Along dims, as a bool tensor.
 Tensor any(const Tensor& x, const Shape& dims, bool keepdim = false);
 Tensor all(const Tensor& x, const Shape& dims, bool keepdim = false);
 

@@ -35,6 +35,19 @@ UniqueValues unique(const Tensor& x, bool sorted = true, bool return_inverse = f
 Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values, bool right = false);
 Tensor searchsorted(const Tensor& sorted_sequence, Scalar value, bool right = false);
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right = false);
+enum class SearchSide : uint8_t { left, right };
+struct SearchOptions {
+  bool right = false;
+  std::optional<SearchSide> side = std::nullopt;  // the other word for `right`
+  bool out_int32 = false;
+  // The places of the sequence's elements in order, as argsort gives them, where it is not sorted
+  // itself; of its shape. Of searchsorted only.
+  Tensor sorter = {};
+};
+Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values,
+                    const SearchOptions& options);
+Tensor searchsorted(const Tensor& sorted_sequence, Scalar value, const SearchOptions& options);
+Tensor bucketize(const Tensor& x, const Tensor& boundaries, const SearchOptions& options);
 // How many elements lie in each of `bins` equal intervals from min to max (of x itself where these
 // are equal), in x's dtype; those outside, and NaN, count nowhere. No gradient.
 Tensor histc(const Tensor& x, int64_t bins = 100, double min = 0, double max = 0);

@@ -34,9 +34,13 @@ struct InterpolateOptions {
   std::optional<bool> align_corners = std::nullopt;
   // Whether places come from the sizes, where a scale_factor is given, and not from that itself.
   bool recompute_scale_factor = false;
+  // Where a size shrinks, weights reach as far as the elements of the result are apart, so that
+  // none of x is passed over, as in Pillow (which has a = -0.5). Of bilinear and bicubic only.
+  bool antialias = false;
 };
 
-// (N, C, sizes...), one to three of them, resized. Bicubic: Keys 1981, a = -0.75.
+// (N, C, sizes...), one to three of them, resized. Bicubic: Keys 1981, a = -0.75; with antialias,
+// as in PyTorch, -0.5.
 Tensor interpolate(const Tensor& x, const InterpolateOptions& options);
 
 enum class GridSampleMode : uint8_t { bilinear, nearest, bicubic };

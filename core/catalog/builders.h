@@ -165,5 +165,10 @@ void add_channels(std::vector<Row>& rows);
 void add_pooling(std::vector<Row>& rows);
 void add_vision(std::vector<Row>& rows);
 void add_inplace(std::vector<Row>& rows);
+void add_inplace_functions(std::vector<Row>& rows);
+void add_rearranging(std::vector<Row>& rows);
+void add_parts(std::vector<Row>& rows);
+// To rows that are there.
+void add_arguments(std::vector<Row>& rows);
 
 }  // namespace adjoint::catalog

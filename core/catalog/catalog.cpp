@@ -80,7 +80,10 @@ Tensor Array::tensor(DType dtype) const {
   if (dtype == DType::i64) {
     return from_vector(std::vector<int64_t>(data.begin(), data.end()), shape);
   }
-  check(dtype == DType::boolean, "reference: dtype ", dtype, "; expected f64, i64 or bool");
+  if (dtype == DType::i32) {
+    return from_vector(std::vector<int32_t>(data.begin(), data.end()), shape);
+  }
+  check(dtype == DType::boolean, "reference: dtype ", dtype, "; expected f64, i64, i32 or bool");
   const auto truth = std::make_unique<bool[]>(data.size());
   for (size_t i = 0; i < data.size(); ++i) truth[i] = data[i] != 0;
   return from_span(std::span<const bool>(truth.get(), data.size()), shape);
@@ -222,6 +225,10 @@ std::vector<Row> rows() {
   add_pooling(all);
   add_vision(all);
   add_inplace(all);
+  add_inplace_functions(all);
+  add_rearranging(all);
+  add_parts(all);
+  add_arguments(all);
   for (Row& row : all) fill_errors(row);
   return all;
 }

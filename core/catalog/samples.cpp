@@ -92,6 +92,41 @@ Row normal_row() {
   return row;
 }
 
+Row exponential_row() {
+  Row row = numbers_row(
+      "exponential",
+      [](const Shape& shape, Generator& g) { return exponential(0.5, shape, DType::f64, g); },
+      [](uint64_t i) { return -2 * std::log1p(-uniform_number(i)); });
+  const auto f = [](double lambd, DType dtype) {
+    return [=] { return exponential(lambd, {2}, dtype); };
+  };
+  row.errors = {error("a rate of 0", f(0, DType::f32), {"exponential: ", "lambd is 0"}),
+                error("a rate that is not finite", f(HUGE_VAL, DType::f32),
+                      {"exponential: ", "inf", "finite"}),
+                error("an integer dtype", f(1, DType::i64), {"exponential: ", "i64"})};
+  return row;
+}
+
+// By the inverse of its distribution function, the sides taken apart: log(2 - 2 u) above 0, and
+// below it of what is left of 2 u.
+Row laplace_row() {
+  Row row = numbers_row(
+      "laplace",
+      [](const Shape& shape, Generator& g) { return laplace(0.5, 2, shape, DType::f64, g); },
+      [](uint64_t i) {
+        const double u = uniform_number(i);
+        return u < 0.5 ? 0.5 + 2 * std::log1p(-2 * u) : 0.5 - 2 * std::log1p(1 - 2 * u);
+      });
+  row.scale = 1;
+  const auto f = [](double scale, DType dtype) {
+    return [=] { return laplace(0, scale, {2}, dtype); };
+  };
+  row.errors = {error("a scale of 0", f(0, DType::f32), {"laplace: ", "scale is 0"}),
+                error("a negative scale", f(-1, DType::f32), {"laplace: ", "-1"}),
+                error("an integer dtype", f(1, DType::i64), {"laplace: ", "i64"})};
+  return row;
+}
+
 // The x with F(x) = F(a) + u (F(b) - F(a)), by halves of [a, b], F being the normal distribution's.
 double truncated(double mean, double std, double a, double b, double u) {
   const auto below = [&](double x) { return 0.5 * std::erfc((mean - x) / std / std::sqrt(2.0)); };
@@ -328,6 +363,8 @@ void add_samples(std::vector<Row>& rows) {
   rows.push_back(randint_like_row());
   rows.push_back(uniform_row());
   rows.push_back(normal_row());
+  rows.push_back(exponential_row());
+  rows.push_back(laplace_row());
   rows.push_back(trunc_normal_row());
   rows.push_back(bernoulli_row());
   rows.push_back(multinomial_row());

@@ -70,8 +70,7 @@ Row scan_row(const std::string& name, const Scan& scan, const OfLine& of_line,
   return row;
 }
 
-template <class F>
-Scan one_result(F f) {
+Scan one_result(Tensor (*f)(const Tensor&, int64_t)) {
   return [f](const Tensor& x, int64_t dim) -> Tensors { return {f(x, dim)}; };
 }
 template <class F>

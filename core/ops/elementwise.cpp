@@ -1,6 +1,7 @@
 // Arithmetic, comparisons, selection.
 #include <adjoint/core/pointwise.h>
 
+#include "core/ops/defined.h"
 #include "core/ops/pointwise.h"
 
 namespace adjoint {
@@ -255,6 +256,61 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
         }
         return {da, db};
       });
+}
+
+namespace {
+
+// What a sum of a and alpha b is computed in, and the two in that.
+struct Scaled {
+  Scaled(const char* op, const Tensor& x, const Tensor& y, Scalar alpha) {
+    check_defined(op, x, 0);
+    check_defined(op, y, 1);
+    dtype = promote(x.dtype(), y.dtype());
+    check<DTypeError>(is_floating_point(dtype) || alpha.kind() != DType::f32, op,
+                      ": the real alpha ", alpha.real(), " for tensors of dtype ", x.dtype(),
+                      " and ", y.dtype(), "; expected a whole number");
+    a = to(x, computed_in(dtype));
+    b = mul(to(y, computed_in(dtype)), alpha);
+  }
+  DType dtype;
+  Tensor a, b;
+};
+
+// Of whole numbers: what fmod leaves goes without a rest.
+Tensor towards_zero(const Tensor& a, const Tensor& b, DType dtype) {
+  if (!is_floating_point(dtype)) return floor_divide(sub(a, fmod(a, b)), b);
+  const DType wide = computed_in(dtype);
+  return to(trunc(div(to(a, wide), to(b, wide))), dtype);
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
+  const Scaled s("add", a, b, alpha);
+  return to(add(s.a, s.b), s.dtype);
+}
+Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) {
+  const Scaled s("sub", a, b, alpha);
+  return to(sub(s.a, s.b), s.dtype);
+}
+
+// y = trunc(a / b), or floor(a / b);   da = db = 0
+Tensor div(const Tensor& a, const Tensor& b, RoundingMode rounding_mode) {
+  const bool floor = rounding_mode == RoundingMode::floor;
+  const Op op("div", {a, b}, {{"rounding_mode", floor ? "floor" : "trunc"}});
+  Tensor y;
+  {
+    const NoGrad guard;
+    y = floor ? floor_divide(a, b) : towards_zero(a, b, promote(a.dtype(), b.dtype()));
+  }
+  return op.differentiable(y, [](const Backward& g) -> Grads {
+    return {g.needs(0) ? zeros_like(g.dy(0)) : Tensor(),
+            g.needs(1) ? zeros_like(g.dy(0)) : Tensor()};
+  });
+}
+Tensor div(const Tensor& a, Scalar b, RoundingMode rounding_mode) {
+  check_defined("div", a, 0);
+  return div(a, scalar_tensor(b, promote_scalar(a.dtype(), b)), rounding_mode);
 }
 
 // y = max(a, b);   da = dy where a > b, dy / 2 where equal

@@ -24,6 +24,11 @@ void check_writable(const char* op, const Tensor& x) {
   }
 }
 
+bool can_hold(DType dtype, DType source) {
+  const auto kind = [](DType d) { return d == DType::boolean ? 0 : is_floating_point(d) ? 2 : 1; };
+  return kind(source) <= kind(dtype);
+}
+
 bool share_elements(const Tensor& a, const Tensor& b) {
   return a.impl()->storage == b.impl()->storage;
 }
@@ -59,16 +64,13 @@ struct InPlace {
 constexpr InPlace kAdd{"add_", "add()", Binary::add}, kSub{"sub_", "sub()", Binary::sub},
     kMul{"mul_", "mul()", Binary::mul}, kDiv{"div_", "div()", Binary::div};
 
-int kind_of(DType dtype) { return dtype == DType::boolean ? 0 : is_floating_point(dtype) ? 2 : 1; }
-
 // The gradients are those of the functional forms, at the old value of x.
 void apply(const InPlace& f, const Tensor& x, const Tensor& source) {
   check_writable(f.name, x);
   check_source(f.name, x, source);
   check<DTypeError>(f.which != Binary::div || is_floating_point(x.dtype()), f.name,
                     ": a tensor of dtype ", x.dtype(), "; expected a floating dtype; use div()");
-  // As PyTorch: bools, integers and reals in this order, and nothing is cut off in silence.
-  check<DTypeError>(kind_of(source.dtype()) <= kind_of(x.dtype()), f.name, ": a tensor of dtype ",
+  check<DTypeError>(can_hold(x.dtype(), source.dtype()), f.name, ": a tensor of dtype ",
                     source.dtype(), " for one of dtype ", x.dtype(),
                     "; expected a dtype that does not lose its values; use ", f.functional);
   if (f.which == Binary::sub) check_no_bools(f.name, x.dtype(), source.dtype());

@@ -89,6 +89,40 @@ SparseRows rows_of(const Resize& r) {
   return m;
 }
 
+// Keys' filter at a distance, a = -0.5.
+template <class A>
+A cubic_weight(A x) {
+  constexpr A a = A(-0.5);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : A(0);
+}
+
+// The filter, stretched by how much further apart the elements of the result are.
+template <class A>
+SparseRows antialiased_rows(const Resize& r) {
+  SparseRows m;
+  m.in = r.in;
+  const bool cubic = r.mode == InterpolateMode::bicubic;
+  const A step = step_of<A>(r), stretch = std::max(step, A(1));
+  const A reach = stretch * (cubic ? A(2) : A(1));
+  for (int64_t o = 0; o < r.out; ++o, m.end_row()) {
+    const A centre = step * (static_cast<A>(o) + A(0.5));
+    const int64_t first = std::max<int64_t>(static_cast<int64_t>(centre - reach + A(0.5)), 0);
+    const int64_t end = std::min<int64_t>(static_cast<int64_t>(centre + reach + A(0.5)), r.in);
+    std::vector<A> weight;
+    A total = 0;
+    for (int64_t i = first; i < end; ++i) {
+      const A at = std::abs(static_cast<A>(i) - centre + A(0.5)) / stretch;
+      weight.push_back(cubic ? cubic_weight(at) : std::max(A(1) - at, A(0)));
+      total += weight.back();
+    }
+    for (int64_t i = first; i < end; ++i) {
+      m.add(i, weight[static_cast<size_t>(i - first)] / total);
+    }
+  }
+  return m;
+}
+
 // What a result is made of: its sizes, and factors where the places come from those.
 struct Sizes {
   Shape out;
@@ -152,6 +186,9 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& options) {
   check<ConfigError>(corners || !options.align_corners.has_value(), kName,
                      ": align_corners with mode ", mode_name(mode),
                      "; expected it with the linear modes and bicubic only");
+  const bool antialias = options.antialias;
+  check<ConfigError>(!antialias || (corners && rank == 2), kName, ": antialias with mode ",
+                     mode_name(mode), "; expected it with bilinear and bicubic only");
   const Shape in = plane_sizes(kName, x, rank);
   const auto [out, factor] = sizes_of(in, options);
   if (mode == InterpolateMode::area) return by_area(x, out);
@@ -163,7 +200,8 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& options) {
     const auto at = static_cast<size_t>(d);
     const Resize resize{mode, options.align_corners.value_or(false), in[d], out[d], factor[at]};
     r->dims[at + static_cast<size_t>(3 - rank)] =
-        wide ? rows_of<double>(resize) : rows_of<float>(resize);
+        antialias ? (wide ? antialiased_rows<double>(resize) : antialiased_rows<float>(resize))
+                  : (wide ? rows_of<double>(resize) : rows_of<float>(resize));
   }
   return resampled(kName, x, r,
                    {{"size", r->out},

@@ -1,5 +1,6 @@
 // Reductions of several steps: products, moments, norms.
 #include <adjoint/core/layout.h>
+#include <adjoint/core/normalization.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 
@@ -8,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/ops/defined.h"
 #include "core/ops/reduce.h"
 #include "core/ops/scans.h"
 
@@ -139,6 +141,18 @@ Tensor norm(const Tensor& x, double p, const Shape& requested, bool keepdim) {
       });
 }
 Tensor norm(const Tensor& x, double p) { return norm(x, p, {}); }
+
+// y = x / max(norm(x), eps)
+Tensor normalize(const Tensor& x, double p, const Shape& dim, double eps) {
+  check_defined("normalize", x, 0);
+  check<DTypeError>(is_floating_point(x.dtype()), "normalize: input of dtype ", x.dtype(),
+                    "; expected a floating dtype");
+  check<ConfigError>(!std::isnan(p) && eps >= 0, "normalize: p ", p, " and eps ", eps,
+                     "; expected numbers, eps of 0 or more");
+  for (const int64_t d : dim) normalize_dim("normalize", d, x.dim());
+  const Tensor wide = to(x, computed_in(x.dtype()));  // in which eps is not 0
+  return to(wide / clamp_min(norm(wide, p, dim, kKeepDim), eps), x.dtype());
+}
 
 // y = log(sum(exp(x)));   dx = dy exp(x - y)
 Tensor logsumexp(const Tensor& x, const Shape& requested, bool keepdim) {

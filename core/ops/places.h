@@ -93,6 +93,9 @@ Tensor true_places(const Tensor& mask);
 
 // Throws where elements of x are not its own, for functions that write into it.
 void check_writable(const char* op, const Tensor& x);
+// Whether a tensor can be written to from another: as in PyTorch, bools, integers and reals in this
+// order, nothing is cut off in silence.
+bool can_hold(DType dtype, DType source);
 // Whether writing into one tensor may change the other.
 bool share_elements(const Tensor& a, const Tensor& b);
 

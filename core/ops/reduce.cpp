@@ -313,10 +313,8 @@ namespace {
 
 bool has_byte(const char* name, const Tensor& x, int byte) {
   const Op op(name, {x});
-  op.check<DTypeError>(x.dtype() == DType::boolean, "a tensor of dtype ", x.dtype(),
-                       "; expected bool; compare with 0 to get one");
   const NoGrad guard;
-  const Tensor packed = contiguous(x);
+  const Tensor packed = contiguous(truth(x));
   return packed.numel() > 0 &&
          std::memchr(packed.impl()->bytes(), byte, static_cast<size_t>(packed.numel())) != nullptr;
 }

@@ -54,6 +54,31 @@ Tensor normal(double mean, const Tensor& std, Generator& generator) {
   return normal(full({}, mean, std.dtype()), std, generator);
 }
 
+namespace {
+
+void check_distribution(const char* op, DType dtype, const char* what, double value) {
+  check<DTypeError>(is_floating_point(dtype), op, ": dtype ", dtype, "; expected a floating dtype");
+  check<ConfigError>(value > 0 && std::isfinite(value), op, ": ", what, " is ", value,
+                     "; expected a finite number above 0");
+}
+
+}  // namespace
+
+// The inverse of 1 - exp(-lambd x), of u in [0, 1).
+Tensor exponential(double lambd, const Shape& shape, DType dtype, Generator& generator) {
+  check_distribution("exponential", dtype, "lambd", lambd);
+  const NoGrad guard;
+  return to(log1p(-rand(shape, DType::f64, generator)) / -lambd, dtype);
+}
+
+// An exponential number to either side: u in [0, 1) below 1/2, and from there on, is one each.
+Tensor laplace(double loc, double scale, const Shape& shape, DType dtype, Generator& generator) {
+  check_distribution("laplace", dtype, "scale", scale);
+  const NoGrad guard;
+  const Tensor u = rand(shape, DType::f64, generator) * 2.0, side = floor(u);
+  return to(log1p(side - u) * (1.0 - 2.0 * side) * scale + loc, dtype);
+}
+
 // The normal distribution's values F(a) and F(b) are cut out of [0, 1), and F's inverse taken of a
 // uniform number there; on the side of the mean where F is small, which f64 tells best.
 Tensor trunc_normal(double mean, double std, double a, double b, const Shape& shape, DType dtype,

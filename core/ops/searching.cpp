@@ -1,4 +1,5 @@
 // Places in sorted sequences, and counts of what lies between edges. Nothing here has a gradient.
+#include <adjoint/core/indexing.h>
 #include <adjoint/core/layout.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/sorting.h>
@@ -68,6 +69,47 @@ Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right) {
            "; expected one dimension");
   const DType dtype = promote(x.dtype(), boundaries.dtype());
   return search(op, rounded(boundaries, dtype), rounded(x, dtype), right);
+}
+
+namespace {
+
+bool to_the_right(const char* op, const SearchOptions& options) {
+  check<ConfigError>(!(options.right && options.side == SearchSide::left), op,
+                     ": right and side left; expected one of them, or two that agree");
+  return options.right || options.side == SearchSide::right;
+}
+
+Tensor places(const Tensor& found, const SearchOptions& options) {
+  return options.out_int32 ? to(found, DType::i32) : found;
+}
+
+// The sequence in order.
+Tensor arranged(const Tensor& sequence, const Tensor& sorter) {
+  if (!sorter.defined()) return sequence;
+  check<DTypeError>(sorter.dtype() == DType::i64, "searchsorted: sorter is of dtype ",
+                    sorter.dtype(), "; expected i64");
+  check<ShapeError>(sorter.shape() == sequence.shape(), "searchsorted: sorter of shape ",
+                    sorter.shape(), " for a sequence of shape ", sequence.shape(),
+                    "; expected the same");
+  return gather(sequence.detach(), -1, sorter);
+}
+
+}  // namespace
+
+Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values,
+                    const SearchOptions& options) {
+  const bool right = to_the_right("searchsorted", options);
+  return places(searchsorted(arranged(sorted_sequence, options.sorter), values, right), options);
+}
+Tensor searchsorted(const Tensor& sorted_sequence, Scalar value, const SearchOptions& options) {
+  const bool right = to_the_right("searchsorted", options);
+  return places(searchsorted(arranged(sorted_sequence, options.sorter), value, right), options);
+}
+
+Tensor bucketize(const Tensor& x, const Tensor& boundaries, const SearchOptions& options) {
+  check<ConfigError>(!options.side.has_value() && !options.sorter.defined(),
+                     "bucketize: a side or a sorter; expected right and out_int32 only");
+  return places(bucketize(x, boundaries, options.right), options);
 }
 
 Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
