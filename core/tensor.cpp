@@ -222,13 +222,13 @@ Tensor::Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
   if (impl_ != nullptr) impl_->references.fetch_add(1, std::memory_order_relaxed);
 }
 
-Tensor& Tensor::operator=(const Tensor& other) noexcept {
+Tensor& Tensor::operator=(const Tensor& other) & noexcept {
   Tensor copy(other);
   std::swap(impl_, copy.impl_);
   return *this;
 }
 
-Tensor& Tensor::operator=(Tensor&& other) noexcept {
+Tensor& Tensor::operator=(Tensor&& other) & noexcept {
   Tensor taken(std::move(other));
   std::swap(impl_, taken.impl_);
   return *this;

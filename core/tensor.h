@@ -75,8 +75,10 @@ class Tensor {
   Tensor() noexcept = default;  // undefined: no elements, no shape
   Tensor(const Tensor& other) noexcept;
   Tensor(Tensor&& other) noexcept : impl_(std::exchange(other.impl_, nullptr)) {}
-  Tensor& operator=(const Tensor& other) noexcept;
-  Tensor& operator=(Tensor&& other) noexcept;
+  Tensor& operator=(const Tensor& other) & noexcept;
+  Tensor& operator=(Tensor&& other) & noexcept;
+  // `x[0] = y` would change a handle that nobody keeps: x.index({0}) = y writes elements.
+  void operator=(const Tensor& other) && = delete;
   ~Tensor() {
     if (impl_ != nullptr) release(impl_);
   }
@@ -142,14 +144,19 @@ class Tensor {
   Tensor contiguous(MemoryFormat format = MemoryFormat::contiguous) const;
   Tensor to(DType dtype) const;
 
-  // Views and the commonest operators, as free functions of the same names, in <adjoint/core/
-  // layout.h> and <adjoint/core/reductions.h>. A list of dimensions may be one number.
+  // The commonest operators, as the free functions of the same names, in the headers of <adjoint/
+  // core/ops.h>. A list of dimensions may be one number.
+  //
+  // Shapes:
   Tensor reshape(const Shape& shape) const;
+  Tensor reshape_as(const Tensor& other) const;
   Tensor view(const Shape& shape) const;
+  Tensor view_as(const Tensor& other) const;
   Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
   Tensor unflatten(int64_t dim, const Shape& sizes) const;
   Tensor transpose(int64_t dim0, int64_t dim1) const;
-  Tensor t() const;  // of one dimension or none itself, of two transposed
+  Tensor t() const;   // of one dimension or none itself, of two transposed
+  Tensor mT() const;  // the last two dimensions exchanged
   Tensor permute(const Shape& dims) const;
   Tensor movedim(const Shape& source, const Shape& destination) const;
   Tensor squeeze() const;
@@ -157,31 +164,168 @@ class Tensor {
   Tensor unsqueeze(int64_t dim) const;
   Tensor expand(const Shape& shape) const;
   Tensor expand_as(const Tensor& other) const;
+  Tensor broadcast_to(const Shape& shape) const;
+  Tensor type_as(const Tensor& other) const;
   Tensor slice(int64_t dim, int64_t start, int64_t end = INT64_MAX, int64_t step = 1) const;
   Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
   Tensor select(int64_t dim, int64_t index) const;
+  Tensor operator[](int64_t index) const;  // select(0, index), to be read
   Tensor diagonal(int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) const;
   Tensor unfold(int64_t dim, int64_t size, int64_t step) const;
   std::vector<Tensor> split(int64_t split_size, int64_t dim = 0) const;
   std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
   std::vector<Tensor> unbind(int64_t dim = 0) const;
   Tensor repeat(const Shape& sizes) const;
-  Tensor sum() const;
-  Tensor sum(const Shape& dims, bool keepdim = false) const;
-  Tensor mean() const;
+  Tensor flip(const Shape& dims) const;
+  Tensor roll(const Shape& shifts, const Shape& dims = {}) const;
+  Tensor tril(int64_t diagonal = 0) const;
+  Tensor triu(int64_t diagonal = 0) const;
+
   // Chosen elements, read or assigned: x.index({Slice(0, 2), mask}) = 0. See
   // <adjoint/core/indexing.h>, without which this cannot be called.
   Indexed index(std::initializer_list<Index> indices) const;
-  void index_put_(std::initializer_list<Index> indices, const Tensor& values,
-                  bool accumulate = false) const;
-  void index_put_(std::initializer_list<Index> indices, Scalar value,
-                  bool accumulate = false) const;
+  Tensor index_select(int64_t dim, const Tensor& index) const;
+  Tensor gather(int64_t dim, const Tensor& index) const;
+  Tensor scatter(int64_t dim, const Tensor& index, const Tensor& src) const;
+  Tensor scatter(int64_t dim, const Tensor& index, Scalar value) const;
+  Tensor scatter_add(int64_t dim, const Tensor& index, const Tensor& src) const;
+  Tensor masked_fill(const Tensor& mask, Scalar value) const;
+  Tensor masked_select(const Tensor& mask) const;
+  Tensor nonzero() const;
+  Tensor where(const Tensor& condition, const Tensor& other) const;
+  Tensor where(const Tensor& condition, Scalar other) const;
+  ValuesAndIndices sort(int64_t dim = -1, bool descending = false) const;
+  Tensor argsort(int64_t dim = -1, bool descending = false) const;
+  ValuesAndIndices topk(int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true) const;
+
+  // Reductions:
+  Tensor sum() const;
+  Tensor sum(const Shape& dims, bool keepdim = false) const;
+  Tensor mean() const;
   Tensor mean(const Shape& dims, bool keepdim = false) const;
+  Tensor prod() const;
+  Tensor prod(int64_t dim, bool keepdim = false) const;
+  Tensor var() const;
+  Tensor var(const Shape& dims, double correction = 1, bool keepdim = false) const;
+  Tensor std() const;
+  Tensor std(const Shape& dims, double correction = 1, bool keepdim = false) const;
+  Tensor norm(double p = 2) const;
+  Tensor norm(double p, const Shape& dims, bool keepdim = false) const;
+  Tensor logsumexp(const Shape& dims, bool keepdim = false) const;
+  Tensor cumsum(int64_t dim) const;
+  Tensor cumprod(int64_t dim) const;
+  Tensor amax(const Shape& dims = {}, bool keepdim = false) const;
+  Tensor amin(const Shape& dims = {}, bool keepdim = false) const;
   Tensor max() const;
   ValuesAndIndices max(int64_t dim, bool keepdim = false) const;
   Tensor min() const;
   ValuesAndIndices min(int64_t dim, bool keepdim = false) const;
+  Tensor argmax() const;
   Tensor argmax(int64_t dim, bool keepdim = false) const;
+  Tensor argmin() const;
+  Tensor argmin(int64_t dim, bool keepdim = false) const;
+  bool any() const;
+  Tensor any(const Shape& dims, bool keepdim = false) const;
+  bool all() const;
+  Tensor all(const Shape& dims, bool keepdim = false) const;
+
+  // Element by element:
+  Tensor neg() const;
+  Tensor abs() const;
+  Tensor sign() const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor log1p() const;
+  Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor square() const;
+  Tensor reciprocal() const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor tanh() const;
+  Tensor sigmoid() const;
+  Tensor relu() const;
+  Tensor erf() const;
+  Tensor floor() const;
+  Tensor ceil() const;
+  Tensor round() const;
+  Tensor isnan() const;
+  Tensor isfinite() const;
+  Tensor logical_not() const;
+  Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const;
+  Tensor clamp_min(Scalar min) const;
+  Tensor clamp_max(Scalar max) const;
+  Tensor softmax(int64_t dim) const;
+  Tensor log_softmax(int64_t dim) const;
+  Tensor add(const Tensor& other) const;
+  Tensor add(Scalar other) const;
+  Tensor sub(const Tensor& other) const;
+  Tensor sub(Scalar other) const;
+  Tensor mul(const Tensor& other) const;
+  Tensor mul(Scalar other) const;
+  Tensor div(const Tensor& other) const;
+  Tensor div(Scalar other) const;
+  Tensor pow(const Tensor& exponent) const;
+  Tensor pow(Scalar exponent) const;
+  Tensor eq(const Tensor& other) const;
+  Tensor eq(Scalar other) const;
+  Tensor ne(const Tensor& other) const;
+  Tensor ne(Scalar other) const;
+  Tensor lt(const Tensor& other) const;
+  Tensor lt(Scalar other) const;
+  Tensor le(const Tensor& other) const;
+  Tensor le(Scalar other) const;
+  Tensor gt(const Tensor& other) const;
+  Tensor gt(Scalar other) const;
+  Tensor ge(const Tensor& other) const;
+  Tensor ge(Scalar other) const;
+
+  // Products of matrices:
+  Tensor matmul(const Tensor& other) const;
+  Tensor mm(const Tensor& other) const;
+  Tensor bmm(const Tensor& other) const;
+  Tensor dot(const Tensor& other) const;
+
+  // In place, by the rules of <adjoint/core/inplace.h>:
+  const Tensor& operator+=(const Tensor& other) const;
+  const Tensor& operator+=(Scalar other) const;
+  const Tensor& operator-=(const Tensor& other) const;
+  const Tensor& operator-=(Scalar other) const;
+  const Tensor& operator*=(const Tensor& other) const;
+  const Tensor& operator*=(Scalar other) const;
+  const Tensor& operator/=(const Tensor& other) const;
+  const Tensor& operator/=(Scalar other) const;
+  const Tensor& operator&=(const Tensor& other) const;
+  const Tensor& operator|=(const Tensor& other) const;
+  const Tensor& operator^=(const Tensor& other) const;
+  const Tensor& add_(const Tensor& other) const;
+  const Tensor& add_(Scalar other) const;
+  const Tensor& sub_(const Tensor& other) const;
+  const Tensor& sub_(Scalar other) const;
+  const Tensor& mul_(const Tensor& other) const;
+  const Tensor& mul_(Scalar other) const;
+  const Tensor& div_(const Tensor& other) const;
+  const Tensor& div_(Scalar other) const;
+  const Tensor& copy_(const Tensor& source) const;
+  const Tensor& fill_(Scalar value) const;
+  const Tensor& zero_() const;
+  const Tensor& clamp_(std::optional<Scalar> min, std::optional<Scalar> max = std::nullopt) const;
+  const Tensor& relu_() const;
+  const Tensor& exp_() const;
+  const Tensor& sqrt_() const;
+  const Tensor& neg_() const;
+  const Tensor& pow_(Scalar exponent) const;
+  const Tensor& uniform_(double low = 0, double high = 1) const;
+  const Tensor& normal_(double mean = 0, double std = 1) const;
+  const Tensor& masked_fill_(const Tensor& mask, Scalar value) const;
+  const Tensor& index_add_(int64_t dim, const Tensor& index, const Tensor& source) const;
+  const Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src) const;
+  const Tensor& scatter_(int64_t dim, const Tensor& index, Scalar value) const;
+  const Tensor& scatter_add_(int64_t dim, const Tensor& index, const Tensor& src) const;
+  void index_put_(std::initializer_list<Index> indices, const Tensor& values,
+                  bool accumulate = false) const;
+  void index_put_(std::initializer_list<Index> indices, Scalar value,
+                  bool accumulate = false) const;
 
   // --- differentiation (see <adjoint/core/autograd.h>) ---
 
