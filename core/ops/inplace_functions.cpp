@@ -17,6 +17,8 @@
 namespace adjoint {
 namespace {
 
+using kernels::Unary;
+
 struct Name {
   const char* in_place;
   const char* functional;
@@ -51,10 +53,19 @@ void apply(const Name& name, const Tensor& x, const F& f, const Others&... other
 
 using Function = Tensor (*)(const Tensor&);
 
-// The same of an f whose closure keeps its result at most: no copy.
-void apply_by_result(const Name& name, const Tensor& x, Function f) {
+// The same of an f that has a kernel, which writes over x itself where nothing is recorded, and
+// whose closure keeps x or its result only.
+enum class Keeps : bool { input, result };
+void apply(const Name& name, const Tensor& x, kernels::Unary which, Function f, Keeps keeps) {
   check_writable(name.in_place, x);
-  become(name, x, f(x));
+  const auto kernel = kernel_table().unary.value[static_cast<int>(which)][index(x.dtype())];
+  if (kernel == nullptr || (grad_enabled() && x.requires_grad())) {
+    return keeps == Keeps::input ? apply(name, x, f) : become(name, x, f(x));
+  }
+  const Op op(name.in_place, {x});
+  op.check_in_place(x, name.functional);
+  kernel(KernelScope(), make_loop<2>(x.shape(), {&x, &x}));
+  op.in_place(x, [](const Backward&) -> Grads { return {Tensor()}; });
 }
 
 // Random numbers, or what has no gradient: x is what it is made.
@@ -88,25 +99,35 @@ int64_t whole_numbers(DType dtype) {
 
 }  // namespace
 
-void neg_(const Tensor& x) { apply_by_result({"neg_", "neg()"}, x, &neg); }
-void abs_(const Tensor& x) { apply({"abs_", "abs()"}, x, Function(&abs)); }
-void exp_(const Tensor& x) { apply_by_result({"exp_", "exp()"}, x, &exp); }
-void log_(const Tensor& x) { apply({"log_", "log()"}, x, Function(&log)); }
-void sqrt_(const Tensor& x) { apply_by_result({"sqrt_", "sqrt()"}, x, &sqrt); }
-void rsqrt_(const Tensor& x) { apply_by_result({"rsqrt_", "rsqrt()"}, x, &rsqrt); }
-void square_(const Tensor& x) { apply({"square_", "square()"}, x, Function(&square)); }
-void reciprocal_(const Tensor& x) {
-  apply_by_result({"reciprocal_", "reciprocal()"}, x, &reciprocal);
+void neg_(const Tensor& x) { apply({"neg_", "neg()"}, x, Unary::neg, &neg, Keeps::result); }
+void abs_(const Tensor& x) { apply({"abs_", "abs()"}, x, Unary::abs, &abs, Keeps::input); }
+void exp_(const Tensor& x) { apply({"exp_", "exp()"}, x, Unary::exp, &exp, Keeps::result); }
+void log_(const Tensor& x) { apply({"log_", "log()"}, x, Unary::log, &log, Keeps::input); }
+void sqrt_(const Tensor& x) { apply({"sqrt_", "sqrt()"}, x, Unary::sqrt, &sqrt, Keeps::result); }
+void rsqrt_(const Tensor& x) {
+  apply({"rsqrt_", "rsqrt()"}, x, Unary::rsqrt, &rsqrt, Keeps::result);
 }
-void sin_(const Tensor& x) { apply({"sin_", "sin()"}, x, Function(&sin)); }
-void cos_(const Tensor& x) { apply({"cos_", "cos()"}, x, Function(&cos)); }
-void tanh_(const Tensor& x) { apply_by_result({"tanh_", "tanh()"}, x, &tanh); }
-void sigmoid_(const Tensor& x) { apply_by_result({"sigmoid_", "sigmoid()"}, x, &sigmoid); }
-void relu_(const Tensor& x) { apply_by_result({"relu_", "relu()"}, x, &relu); }
-void erf_(const Tensor& x) { apply({"erf_", "erf()"}, x, Function(&erf)); }
-void floor_(const Tensor& x) { apply_by_result({"floor_", "floor()"}, x, &floor); }
-void ceil_(const Tensor& x) { apply_by_result({"ceil_", "ceil()"}, x, &ceil); }
-void trunc_(const Tensor& x) { apply_by_result({"trunc_", "trunc()"}, x, &trunc); }
+void square_(const Tensor& x) {
+  apply({"square_", "square()"}, x, Unary::square, &square, Keeps::input);
+}
+void reciprocal_(const Tensor& x) {
+  apply({"reciprocal_", "reciprocal()"}, x, Unary::reciprocal, &reciprocal, Keeps::result);
+}
+void sin_(const Tensor& x) { apply({"sin_", "sin()"}, x, Unary::sin, &sin, Keeps::input); }
+void cos_(const Tensor& x) { apply({"cos_", "cos()"}, x, Unary::cos, &cos, Keeps::input); }
+void tanh_(const Tensor& x) { apply({"tanh_", "tanh()"}, x, Unary::tanh, &tanh, Keeps::result); }
+void sigmoid_(const Tensor& x) {
+  apply({"sigmoid_", "sigmoid()"}, x, Unary::sigmoid, &sigmoid, Keeps::result);
+}
+void relu_(const Tensor& x) { apply({"relu_", "relu()"}, x, Unary::relu, &relu, Keeps::result); }
+void erf_(const Tensor& x) { apply({"erf_", "erf()"}, x, Unary::erf, &erf, Keeps::input); }
+void floor_(const Tensor& x) {
+  apply({"floor_", "floor()"}, x, Unary::floor, &floor, Keeps::result);
+}
+void ceil_(const Tensor& x) { apply({"ceil_", "ceil()"}, x, Unary::ceil, &ceil, Keeps::result); }
+void trunc_(const Tensor& x) {
+  apply({"trunc_", "trunc()"}, x, Unary::trunc, &trunc, Keeps::result);
+}
 void logical_not_(const Tensor& x) {
   apply({"logical_not_", "logical_not()"}, x, Function(&logical_not));
 }
