@@ -23,6 +23,7 @@ Tensor sub(const Tensor& a, Scalar b);
 Tensor mul(const Tensor& a, Scalar b);
 Tensor div(const Tensor& a, Scalar b);
 Tensor pow(const Tensor& base, Scalar exponent);
+Tensor pow(Scalar base, const Tensor& exponent);
 Tensor rsub(const Tensor& a, Scalar b);  // b - a
 Tensor rdiv(const Tensor& a, Scalar b);  // b / a
 // a + alpha b and a - alpha b, rounded once; of whole numbers with a whole alpha.
@@ -105,6 +106,13 @@ Tensor atanh(const Tensor& x);
 Tensor erf(const Tensor& x);
 Tensor erfc(const Tensor& x);
 Tensor erfinv(const Tensor& x);
+// The logarithm of |Gamma(x)|, and its derivatives: for x > 0 within 8 ulp of f64 (polygamma 16),
+// in other dtypes rounded once. Below 0 that is of the largest term of their reflection.
+Tensor lgamma(const Tensor& x);
+Tensor digamma(const Tensor& x);               // the first derivative
+Tensor polygamma(int64_t n, const Tensor& x);  // the n-th derivative of digamma; n <= 170
+// log(x / (1 - x)), of x clamped to [eps, 1 - eps] where one is given; NaN beside [0, 1].
+Tensor logit(const Tensor& x, std::optional<double> eps = std::nullopt);
 // Whole numbers stay as they are. The gradient is 0, but for that of frac, which is 1.
 Tensor floor(const Tensor& x);
 Tensor ceil(const Tensor& x);
@@ -126,6 +134,7 @@ Tensor clamp_max(const Tensor& x, const Tensor& max);
 Tensor isnan(const Tensor& x);
 Tensor isinf(const Tensor& x);
 Tensor isfinite(const Tensor& x);
+Tensor signbit(const Tensor& x);  // true for -0.0 as well
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 // --- functions of two and three tensors, broadcasting ---
@@ -139,6 +148,11 @@ Tensor atan2(const Tensor& a, const Tensor& b);  // the angle of (b, a)
 Tensor logaddexp(const Tensor& a, const Tensor& b);
 Tensor logaddexp2(const Tensor& a, const Tensor& b);
 Tensor xlogy(const Tensor& a, const Tensor& b);  // a log(b), 0 where a is 0
+// The larger (smaller) one, and the other one of NaN; a tie halves the gradient.
+Tensor fmax(const Tensor& a, const Tensor& b);
+Tensor fmin(const Tensor& a, const Tensor& b);
+// 0 where x < 0, 1 where x > 0, values where x is 0, 0 for NaN; no gradient.
+Tensor heaviside(const Tensor& x, const Tensor& values);
 Tensor fmod(const Tensor& a, Scalar b);
 Tensor remainder(const Tensor& a, Scalar b);
 Tensor floor_divide(const Tensor& a, Scalar b);

@@ -128,6 +128,7 @@ std::string tuple(const Shape& shape);
 void add_arithmetic(std::vector<Row>& rows);
 void add_functions(std::vector<Row>& rows);
 void add_pairs(std::vector<Row>& rows);
+void add_special(std::vector<Row>& rows);
 void add_logic(std::vector<Row>& rows);
 void add_activations(std::vector<Row>& rows);
 void add_comparisons(std::vector<Row>& rows);

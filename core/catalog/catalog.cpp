@@ -188,6 +188,7 @@ std::vector<Row> rows() {
   add_arithmetic(all);
   add_functions(all);
   add_pairs(all);
+  add_special(all);
   add_logic(all);
   add_activations(all);
   add_comparisons(all);

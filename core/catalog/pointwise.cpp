@@ -55,6 +55,13 @@ void add_arithmetic(std::vector<Row>& rows) {
   pow_row.samples.push_back(scalar_sample(
       "(2, 3) of both signs ^ 3", kSigned, [](const Tensor& x) { return pow(x, 3); },
       map_reference([](double v) { return v * v * v; }), "x[0] ** 3"));
+  for (const Scalar base : {Scalar(2.5), Scalar(0.0), Scalar(3)}) {
+    pow_row.samples.push_back(scalar_sample(
+        std::to_string(base.real()) + " ^ (2, 3)", kPositive,
+        [base](const Tensor& x) { return pow(base, x); },
+        map_reference([base](double v) { return std::pow(base.real(), v); }),
+        "torch.pow(" + std::to_string(base.real()) + ", x[0])"));
+  }
   pow_row.ulps = 8;
   rows.push_back(std::move(pow_row));
 

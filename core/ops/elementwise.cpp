@@ -1,6 +1,8 @@
 // Arithmetic, comparisons, selection.
 #include <adjoint/core/pointwise.h>
 
+#include <limits>
+
 #include "core/ops/defined.h"
 #include "core/ops/pointwise.h"
 
@@ -250,9 +252,11 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
         Tensor da, db;
         if (g.needs(0)) da = where(b0 == 0.0, 0.0, dy * b0 * pow(a0, b0 - 1.0));
         if (g.needs(1)) {
-          // 0^b is 0 around every b > 0, though log 0 is not finite.
-          const Tensor base_log = log(where(a0 == 0.0, 1.0, a0));
-          db = where(a0 == 0.0, where(b0 >= 0.0, 0.0, dy * *y * log(a0)), dy * *y * base_log);
+          // 0^b is 0 around every b > 0, though log 0 is not finite: nor may it be a factor of what
+          // is not chosen, for derivatives of that are multiplied by 0.
+          constexpr double kLogZero = -std::numeric_limits<double>::infinity();
+          const Tensor of_zero = where(b0 >= 0.0, 0.0, full_like(b0, kLogZero));
+          db = dy * *y * where(a0 == 0.0, of_zero, log(where(a0 == 0.0, 1.0, a0)));
         }
         return {da, db};
       });

@@ -173,6 +173,40 @@ struct Xlogy {
   static Tensor db(const Pair& p) { return p.dy * p.a / p.b; }
 };
 
+// Ties halve; beside a NaN the other one has all of it, and a that of two.
+struct Fmax {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) { return std::fmax(a, b); }
+  static int64_t integers(int64_t a, int64_t b) { return a > b ? a : b; }
+  static Tensor share(const Pair& p, const Tensor& own) {
+    return where(p.a == p.b, p.dy * 0.5, where(own, p.dy, 0.0));
+  }
+  static Tensor takes_a(const Pair& p) { return logical_or(p.a > p.b, isnan(p.b)); }
+  static Tensor da(const Pair& p) { return share(p, takes_a(p)); }
+  static Tensor db(const Pair& p) { return share(p, logical_not(takes_a(p))); }
+};
+struct Fmin {
+  static constexpr bool kSavesInputs = true, kSavesOutput = false;
+  static double value(double a, double b) { return std::fmin(a, b); }
+  static int64_t integers(int64_t a, int64_t b) { return a < b ? a : b; }
+  static Tensor takes_a(const Pair& p) { return logical_or(p.a < p.b, isnan(p.b)); }
+  static Tensor da(const Pair& p) { return Fmax::share(p, takes_a(p)); }
+  static Tensor db(const Pair& p) { return Fmax::share(p, logical_not(takes_a(p))); }
+};
+
+struct Heaviside {
+  static double value(double x, double at_zero) { return x == 0 ? at_zero : x > 0 ? 1.0 : 0.0; }
+  static int64_t integers(int64_t x, int64_t at_zero) { return x == 0 ? at_zero : x > 0; }
+};
+
+// As mapped, for a choice: of two bools it is one.
+template <class F>
+Tensor chosen(const char* name, const Tensor& a, const Tensor& b) {
+  Tensor y = mapped<F>(name, a, b);
+  const bool bools = a.dtype() == DType::boolean && b.dtype() == DType::boolean;
+  return bools ? rounded(y, DType::boolean) : y;
+}
+
 // A number as an operand of x.
 Tensor beside(const Tensor& x, Scalar number) {
   return scalar_tensor(number, x.defined() ? promote_scalar(x.dtype(), number) : DType::f32);
@@ -212,6 +246,20 @@ Tensor logaddexp2(const Tensor& a, const Tensor& b) {
 Tensor xlogy(const Tensor& a, const Tensor& b) { return mapped<Xlogy>("xlogy", a, b); }
 Tensor xlogy(const Tensor& a, Scalar b) { return xlogy(a, beside(a, b)); }
 Tensor xlogy(Scalar a, const Tensor& b) { return xlogy(beside(b, a), b); }
+
+Tensor fmax(const Tensor& a, const Tensor& b) { return chosen<Fmax>("fmax", a, b); }
+Tensor fmin(const Tensor& a, const Tensor& b) { return chosen<Fmin>("fmin", a, b); }
+Tensor heaviside(const Tensor& x, const Tensor& values) {
+  return chosen<Heaviside>("heaviside", x, values);
+}
+Tensor pow(Scalar base, const Tensor& exponent) { return pow(beside(exponent, base), exponent); }
+
+Tensor signbit(const Tensor& x) {
+  const Op op("signbit", {x});
+  const NoGrad guard;
+  if (!is_floating_point(x.dtype())) return op.no_gradient(x < 0);
+  return op.no_gradient(copysign(scalar_tensor(1.0, x.dtype()), x) < 0.0);
+}
 
 namespace {
 

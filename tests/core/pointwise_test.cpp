@@ -11,6 +11,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "tests/core/numeric.h"
 
@@ -274,6 +275,84 @@ TEST(Pointwise, ManyShortRows) {
       });
     }
   }
+}
+
+// Of 40 digits (mpmath), rounded to f64. Below 0 the errors are those of larger terms.
+TEST(Pointwise, GammaFunctionsAreExactToSomeUlp) {
+  const Numbers x = {1e-12, 0.3125, 0.99999, 1.00001, 1.4375,  2.0625,  3.75,
+                     9.875, 10.25,  1000.0,  1e10,    -0.4375, -3.6875, -20.25};
+  const auto expect = [&](const Tensor& y, const Numbers& expected, double ulps) {
+    const Numbers got = values(y);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double size = std::max(std::abs(expected[i]), x[i] < 0 ? 16.0 : 0.0);
+      EXPECT_LE(std::abs(got[i] - expected[i]), ulps * epsilon(DType::f64) * size) << x[i];
+    }
+  };
+  expect(lgamma(real(x)),
+         {27.631021115927971, 1.0529493400370493, 5.7722388960930894e-6, -5.7720744027504826e-6,
+          -0.12120242719902266, 0.027667521522857023, 1.4868155785934171, 12.521183639183654,
+          13.368023671476046, 5905.2204232091812, 220258509288.810581, 1.2853340347067131,
+          -1.3891654694058072, -41.600961915340524},
+         8);
+  expect(digamma(real(x)),
+         {-1000000000000.5772, -3.3551055762098399, -0.57723211436240804, -0.57719921568106888,
+          -0.023613544005297899, 0.46232298052813093, 1.1825373886117962, 2.2385197075906873,
+          2.277704790686724, 6.9072551956488121, 23.0258509298904568, 0.60128808806278973,
+          -0.66468806513801272, 6.1742356336144838},
+         4);
+  expect(polygamma(1, real(x)),
+         {1.0e+24, 11.359458005155656, 1.6449581083109906, 1.6449100260348559, 0.9895029178956272,
+          0.62060689412648693, 0.30533985269025308, 0.10656593004328111, 0.10247452151799187,
+          0.0010005001666666333, 1.00000000005e-10, 9.270603532955091, 14.038321768853345,
+          19.691025351008711},
+         8);
+  expect(polygamma(4, real(x)),
+         {-2.4000000000000002e+61, -8059.6755641200795, -24.887486971416671, -24.885045348066219,
+          -4.2626002303822055, -0.76714691124698554, -0.049957849016555111, -0.00076945897456592701,
+          -0.00065819933156970186, -6.012009999993e-12, -6.0000000012e-40, 1068.2993708990917,
+          -7901.4553603034403, 24481.574750519739},
+         16);
+}
+
+TEST(Pointwise, GammaFunctionsBesideTheirPoles) {
+  const double nan = std::nan("");
+  const Tensor x = real({-kInfinity, -3, -1, -0.0, 0.0, kInfinity, nan});
+  const auto expect = [&](const Tensor& y, const Numbers& expected) {
+    const Numbers got = values(y);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_TRUE(got[i] == expected[i] || (std::isnan(got[i]) && std::isnan(expected[i])))
+          << "element " << i << ": " << got[i];
+    }
+  };
+  const double inf = kInfinity;
+  expect(lgamma(x), {inf, inf, inf, inf, inf, inf, nan});
+  expect(digamma(x), {nan, nan, nan, inf, -inf, inf, nan});
+  expect(polygamma(1, x), {nan, inf, inf, inf, inf, 0, nan});
+  expect(polygamma(2, x), {nan, -inf, -inf, -inf, -inf, 0, nan});
+  expect(logit(real({-1, 0, 0.5, 1, 2, 1e-300})), {nan, -inf, 0, inf, nan, std::log(1e-300)});
+}
+
+// As PyTorch 2.15 computes them.
+TEST(Pointwise, ChoicesBesideNanHaveTheirGradients) {
+  const double nan = std::nan("");
+  const auto gradients = [&](Tensor (*f)(const Tensor&, const Tensor&)) {
+    const Tensor a = real({1, 2, nan, nan, 3}).requires_grad_();
+    const Tensor b = real({1, 3, 1, nan, nan}).requires_grad_();
+    sum(f(a, b)).backward();
+    return std::pair(values(a.grad()), values(b.grad()));
+  };
+  EXPECT_EQ(gradients(&fmax), (std::pair<Numbers, Numbers>({0.5, 0, 0, 1, 1}, {0.5, 1, 1, 0, 0})));
+  EXPECT_EQ(gradients(&fmin), (std::pair<Numbers, Numbers>({0.5, 1, 0, 1, 1}, {0.5, 0, 1, 0, 0})));
+  const Tensor x = real({-1, 0, 0.5, 1, 2}).requires_grad_();
+  sum(logit(x)).backward();
+  const Numbers dx = values(x.grad());
+  EXPECT_TRUE(std::isnan(dx[0]) && std::isnan(dx[4]));
+  EXPECT_EQ(dx[1], kInfinity);
+  EXPECT_EQ(dx[2], 4);
+  const Tensor bools = tensor({true, false}, {2});
+  EXPECT_EQ(fmax(bools, logical_not(bools)).dtype(), DType::boolean);
+  EXPECT_EQ(pow(2, whole({3, 0})).to_vector<int64_t>(), (std::vector<int64_t>{8, 1}));
+  EXPECT_EQ(pow(2.5, whole({1})).dtype(), DType::f32);
 }
 
 }  // namespace
