@@ -32,4 +32,5 @@
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/scans.h>
 #include <adjoint/core/sorting.h>
+#include <adjoint/core/statistics.h>
 #include <adjoint/core/vision.h>

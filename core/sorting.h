@@ -19,6 +19,12 @@ Tensor argsort(const Tensor& x, int64_t dim = -1, bool descending = false,
 ValuesAndIndices topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true,
                       bool sorted = true);
 
+// The k-th smallest element along dim, k = 1 being the smallest, and its index.
+ValuesAndIndices kthvalue(const Tensor& x, int64_t k, int64_t dim = -1, bool keepdim = false);
+// The commonest value along dim, of equally common ones the smallest, and the index of the last
+// element that has it. NaN equals nothing.
+ValuesAndIndices mode(const Tensor& x, int64_t dim = -1, bool keepdim = false);
+
 // Each value once, in order (`sorted` or not), without gradient. With a dim the values are the
 // tensors that x has along it, in lexicographic order. NaN equals nothing, not even itself.
 struct UniqueValues {
@@ -28,6 +34,10 @@ struct UniqueValues {
 };
 UniqueValues unique(const Tensor& x, bool sorted = true, bool return_inverse = false,
                     bool return_counts = false, std::optional<int64_t> dim = std::nullopt);
+// The same without putting them in order first: each run of equal values once.
+UniqueValues unique_consecutive(const Tensor& x, bool return_inverse = false,
+                                bool return_counts = false,
+                                std::optional<int64_t> dim = std::nullopt);
 
 // Where each value would go into the sorted sequence: the i with sequence[i - 1] < value <=
 // sequence[i], or, `right`, sequence[i - 1] <= value < sequence[i]; i64, no gradient. The sequence
@@ -51,5 +61,17 @@ Tensor bucketize(const Tensor& x, const Tensor& boundaries, const SearchOptions&
 // How many elements lie in each of `bins` equal intervals from min to max (of x itself where these
 // are equal), in x's dtype; those outside, and NaN, count nowhere. No gradient.
 Tensor histc(const Tensor& x, int64_t bins = 100, double min = 0, double max = 0);
+// How often each number 0, 1, ... is in x (one dimension; whole numbers, none negative), i64, or
+// the sum of the weights that stand beside it, in their dtype (f64 for whole ones) and with a
+// gradient. `minlength`: at least so many numbers.
+Tensor bincount(const Tensor& x, const Tensor& weights = {}, int64_t minlength = 0);
+// Whether each element is (invert: is not) among the test elements; bool, no gradient. NaN is
+// nowhere. `assume_unique` changes nothing.
+Tensor isin(const Tensor& elements, const Tensor& test_elements, bool assume_unique = false,
+            bool invert = false);
+Tensor isin(const Tensor& elements, Scalar test_element, bool assume_unique = false,
+            bool invert = false);
+Tensor isin(Scalar element, const Tensor& test_elements, bool assume_unique = false,
+            bool invert = false);
 
 }  // namespace adjoint

@@ -145,6 +145,8 @@ void add_reductions(std::vector<Row>& rows);
 void add_moments(std::vector<Row>& rows);
 void add_scans(std::vector<Row>& rows);
 void add_sorting(std::vector<Row>& rows);
+void add_counts(std::vector<Row>& rows);
+void add_statistics(std::vector<Row>& rows);
 void add_products(std::vector<Row>& rows);
 void add_linalg(std::vector<Row>& rows);
 void add_equations(std::vector<Row>& rows);

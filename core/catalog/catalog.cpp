@@ -205,6 +205,8 @@ std::vector<Row> rows() {
   add_moments(all);
   add_scans(all);
   add_sorting(all);
+  add_counts(all);
+  add_statistics(all);
   add_products(all);
   add_linalg(all);
   add_equations(all);

@@ -1,6 +1,8 @@
-// Places in sorted sequences, and counts of what lies between edges. Nothing here has a gradient.
+// Places in sorted sequences, and counts of what lies between edges or is equal. Nothing here has a
+// gradient but weights that are counted.
 #include <adjoint/core/indexing.h>
 #include <adjoint/core/layout.h>
+#include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/sorting.h>
 
@@ -133,6 +135,74 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   kernel_table().sort.histogram[index(from.dtype())](
       KernelScope(), {from.raw_data(), x.numel(), bins, min, max}, counts.impl()->data<int64_t>());
   return op.no_gradient(rounded(counts, x.dtype()));
+}
+
+namespace {
+
+// The whole numbers of x as i64, and the largest of them; -1 for none.
+Tensor counted(const Op& op, const Tensor& x, int64_t& most) {
+  op.check<DTypeError>(is_integer(x.dtype()), "a tensor of dtype ", x.dtype(),
+                       "; expected whole numbers");
+  op.check(x.dim() == 1, "a tensor of shape ", x.shape(), "; expected one dimension");
+  const NoGrad guard;
+  Tensor numbers = to(x, DType::i64);
+  const int64_t least = x.numel() == 0 ? 0 : adjoint::min(numbers).item<int64_t>();
+  op.check<ConfigError>(least >= 0, "a tensor with the number ", least, "; expected 0 or more");
+  most = x.numel() == 0 ? -1 : adjoint::max(numbers).item<int64_t>();
+  return numbers;
+}
+
+}  // namespace
+
+// y_k = sum of the weights w_i with x_i = k;   dw_i = dy_(x_i)
+Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
+  const Op op("bincount", {x, optional_input(weights)}, {{"minlength", minlength}});
+  op.check<ConfigError>(minlength >= 0, "minlength is ", minlength, "; expected 0 or more");
+  int64_t most = -1;
+  const Tensor numbers = counted(op, x, most);
+  const Shape shape{std::max(minlength, most + 1)};
+  if (!weights.defined()) {
+    return index_add(zeros(shape, DType::i64), 0, numbers, ones(x.shape(), DType::i64));
+  }
+  op.check(weights.shape() == x.shape(), "weights of shape ", weights.shape(), " for shape ",
+           x.shape(), "; expected the same");
+  const Tensor real = is_floating_point(weights.dtype()) ? weights : to(weights, DType::f64);
+  const DType wide = computed_in(real.dtype());
+  return to(index_add(zeros(shape, wide), 0, numbers, to(real, wide)), real.dtype());
+}
+
+namespace {
+
+Tensor among(const Op& op, const Tensor& elements, const Tensor& tests, bool invert) {
+  const NoGrad guard;
+  const DType dtype = promote(elements.dtype(), tests.dtype());
+  const Tensor own = to(elements, dtype);
+  const Tensor ordered = sort(to(reshape(tests, {tests.numel()}), dtype)).values;
+  if (tests.numel() == 0) return op.no_gradient(full(elements.shape(), invert, DType::boolean));
+  const Tensor place = clamp_max(searchsorted(ordered, own), tests.numel() - 1);
+  const Tensor nearest = take(ordered, place);
+  return op.no_gradient(invert ? ne(nearest, own) : eq(nearest, own));
+}
+
+Tensor as_tensor(Scalar number, const Tensor& beside) {
+  return scalar_tensor(number,
+                       beside.defined() ? promote_scalar(beside.dtype(), number) : DType::f32);
+}
+
+}  // namespace
+
+Tensor isin(const Tensor& elements, const Tensor& test_elements, bool assume_unique, bool invert) {
+  const Op op("isin", {elements, test_elements},
+              {{"assume_unique", assume_unique}, {"invert", invert}});
+  return among(op, elements, test_elements, invert);
+}
+Tensor isin(const Tensor& elements, Scalar test_element, bool assume_unique, bool invert) {
+  const Op op("isin", {elements}, {{"assume_unique", assume_unique}, {"invert", invert}});
+  return among(op, elements, as_tensor(test_element, elements), invert);
+}
+Tensor isin(Scalar element, const Tensor& test_elements, bool assume_unique, bool invert) {
+  const Op op("isin", {test_elements}, {{"assume_unique", assume_unique}, {"invert", invert}});
+  return among(op, as_tensor(element, test_elements), test_elements, invert);
 }
 
 }  // namespace adjoint

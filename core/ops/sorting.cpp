@@ -111,6 +111,16 @@ UniqueValues unique_elements(const Op& op, const Tensor& x, bool return_inverse,
   return result;
 }
 
+// Where rows of m numbers differ from the one before.
+template <class T>
+std::vector<int64_t> starts_of_rows(const T* x, int64_t m, int64_t n) {
+  std::vector<int64_t> starts;
+  for (int64_t i = 0; i < n; ++i) {
+    if (i == 0 || !std::equal(x + i * m, x + (i + 1) * m, x + (i - 1) * m)) starts.push_back(i);
+  }
+  return starts;
+}
+
 // Rows of m numbers in lexicographic order, and where other ones begin.
 template <class T>
 std::vector<int64_t> order_rows(const T* x, int64_t m, int64_t* order, int64_t n) {
@@ -215,6 +225,54 @@ Tensor median(const Tensor& x) {
       });
 }
 
+// (y, i) = the k-th element of x in order;   dx = dy at its place
+ValuesAndIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
+  const Op op("kthvalue", {x}, {{"k", k}, {"dim", dim}, {"keepdim", keepdim}});
+  const reduction::Place place = reduction::one_dim(op, x, dim, keepdim);
+  op.check<IndexError>(k >= 1 && k <= place.dims.count, "k ", k, " of ", place.dims.count,
+                       " elements along dimension ", dim, " of shape ", x.shape(),
+                       "; expected a k from 1 to ", place.dims.count);
+  // The kernel finds medians, which are NaN beside any.
+  if (x.dim() > 0 && is_floating_point(x.dtype()) && any(isnan(x.detach()))) {
+    const Tensor at = select(order(op, x, place.d, false), place.d, k - 1);
+    return picks::chosen(op, x, packed(reshape(at, place.dims.shape)), place.d, !keepdim);
+  }
+  kernels::Ranking ranking{};
+  ranking.k = k - 1;
+  const Tensor indices =
+      ranked(op, x, place.d, ranking, place.dims.shape, kernel_table().sort.kth, true);
+  return picks::chosen(op, x, indices, place.d, !keepdim);
+}
+
+// (y, i) = the commonest element along dim;   dx = dy at i
+ValuesAndIndices mode(const Tensor& x, int64_t dim, bool keepdim) {
+  const Op op("mode", {x}, {{"dim", dim}, {"keepdim", keepdim}});
+  const reduction::Place place = reduction::one_dim(op, x, dim, keepdim);
+  const int64_t n = size_along(x, place.d);
+  const Tensor rows = picks::with_last(x.detach(), place.d);
+  const Tensor by_value = order(op, rows, std::max(0, rows.dim() - 1), false);
+  const Tensor sorted = gather(rows, -1, by_value);
+  Shape shape = rows.shape();
+  if (shape.rank() > 0) shape[shape.rank() - 1] = 1;
+  Tensor indices = make_empty(op.name(), shape, DType::i64);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t row = 0; row < indices.numel(); ++row) {
+      const std::vector<int64_t> starts = starts_of_runs(sorted.impl()->data<T>() + row * n, n);
+      int64_t longest = 0, last = 0;
+      for (size_t run = 0; run < starts.size(); ++run) {
+        const int64_t end = run + 1 < starts.size() ? starts[run + 1] : n;
+        if (end - starts[run] <= longest) continue;
+        longest = end - starts[run];
+        last = end - 1;
+      }
+      indices.impl()->data<int64_t>()[row] = by_value.impl()->data<int64_t>()[row * n + last];
+    }
+  });
+  indices = reshape(picks::from_last(indices, place.d), place.dims.shape);
+  return picks::chosen(op, x, indices, place.d, !keepdim);
+}
+
 UniqueValues unique(const Tensor& x, bool sorted, bool return_inverse, bool return_counts,
                     std::optional<int64_t> dim) {
   const Op op("unique", {x}, {{"sorted", sorted}, {"dim", dim.value_or(0)}});
@@ -224,6 +282,37 @@ UniqueValues unique(const Tensor& x, bool sorted, bool return_inverse, bool retu
                                            return_inverse, return_counts)
                             : unique_elements(op, x, return_inverse, return_counts);
   result.values = op.no_gradient(result.values);
+  return result;
+}
+
+UniqueValues unique_consecutive(const Tensor& x, bool return_inverse, bool return_counts,
+                                std::optional<int64_t> dim) {
+  const Op op("unique_consecutive", {x}, {{"dim", dim.value_or(0)}});
+  const NoGrad guard;
+  const int d = dim.has_value() ? normalize_dim(op.name(), *dim, x.dim()) : 0;
+  const Tensor first = !dim.has_value() ? reshape(packed(x), {x.numel()})
+                       : x.dim() == 0   ? reshape(x, {1})
+                                        : packed(transpose(x, 0, d));
+  const int64_t n = first.shape()[0], m = n == 0 ? 0 : first.numel() / n;
+  std::vector<int64_t> starts;
+  if (dim.has_value()) {
+    op.check(n == 0 || x.numel() > 0, "shape ", x.shape(), ", dim ", d,
+             "; expected elements along the other dimensions");
+    const Tensor rows =
+        packed(rounded(first, is_floating_point(x.dtype()) ? DType::f64 : DType::i64));
+    starts = is_floating_point(x.dtype()) ? starts_of_rows(rows.impl()->data<double>(), m, n)
+                                          : starts_of_rows(rows.impl()->data<int64_t>(), m, n);
+  } else {
+    starts = dispatch(x.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      return starts_of_runs(first.impl()->data<T>(), n);
+    });
+  }
+  UniqueValues result = make_unique(starts, arange(n), dim.has_value() ? Shape{n} : x.shape(),
+                                    return_inverse, return_counts);
+  const Tensor values = index_select(first, 0, from_vector(starts));
+  result.values =
+      op.no_gradient(dim.has_value() && x.dim() > 0 ? packed(transpose(values, 0, d)) : values);
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <adjoint/core/layout.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
+#include <adjoint/core/statistics.h>
 
 #include <limits>
 
@@ -178,6 +179,35 @@ TEST(Median, EveryDTypeAndLength) {
                 std::find(own.begin(), own.end(), expected) - own.begin());
     }
   }
+}
+
+TEST(Quantile, NanIsTheResultOrLeftOut) {
+  const Tensor x = tensor({3.0, kNaN, 1.0, 2.0, kNaN, kNaN, kNaN, kNaN}, {2, 4});
+  EXPECT_TRUE(std::isnan(values(quantile(x, 0.5, 1))[0]));
+  const Numbers y = values(nanquantile(x, 0.5, 1));
+  EXPECT_EQ(y[0], 2);
+  EXPECT_TRUE(std::isnan(y[1]));
+  EXPECT_EQ(gradient_of([](const Tensor& v) { return nanquantile(v, 0.25, 1); }, x),
+            (Numbers{0, 0, 0.5, 0.5, 0, 0, 0, 0}));
+}
+
+TEST(Quantile, NearestRoundsHalvesToEven) {
+  using enum QuantileInterpolation;
+  const Tensor x = tensor({40.0, 10.0, 30.0, 20.0});
+  const Tensor q = tensor({0.5, 1.0 / 6, 1.0});  // ranks 1.5, 0.5 and 3
+  EXPECT_EQ(values(quantile(x, q, 0, false, nearest)), Numbers({30, 10, 40}));
+  EXPECT_EQ(values(quantile(x, q, 0, false, midpoint)), Numbers({25, 15, 40}));
+  EXPECT_EQ(quantile(ones({2, 3}), zeros({0}), 1).shape(), Shape({0, 2}));
+  // A quantile as a number is not rounded to the 8 bits of bf16.
+  const Tensor many = arange(101).to(DType::bf16);
+  EXPECT_EQ(quantile(many, 0.37).item(), 37);
+}
+
+TEST(Covariance, OfOneObservationIsNan) {
+  EXPECT_TRUE(std::isnan(cov(scalar(3.0)).item()));
+  EXPECT_EQ(cov(tensor({1.0, 2.0}), 2).item(), kInf);
+  EXPECT_EQ(cov(zeros({0, 2})).shape(), Shape({0, 0}));
+  EXPECT_EQ(corrcoef(tensor<int64_t>({1, 3, 2, 6}).reshape({2, 2})).dtype(), DType::f32);
 }
 
 }  // namespace

@@ -169,6 +169,53 @@ TEST(Histc, IgnoresWhatIsOutside) {
   EXPECT_THROW(histc(tensor({1.0, kInf}), 2), ShapeError);
 }
 
+TEST(Mode, TakesTheSmallestOfEquallyCommonOnes) {
+  for (const DType dtype : kAll) {
+    if (dtype == DType::boolean) continue;
+    const ValuesAndIndices y = mode(tensor({3.0, 1.0, 3.0, 1.0, 2.0}).to(dtype));
+    EXPECT_EQ(values(y.values), Numbers{1}) << name(dtype);
+    EXPECT_EQ(y.indices.item<int64_t>(), 3);
+    EXPECT_EQ(y.values.dtype(), dtype);
+  }
+  EXPECT_EQ(values(mode(tensor({kNaN, kNaN, 5.0, 5.0})).values), Numbers{5});
+  EXPECT_TRUE(std::isnan(mode(tensor({kNaN, kNaN})).values.item()));
+}
+
+TEST(Kthvalue, NanIsTheLargest) {
+  const Tensor x = tensor({1.0, kNaN, -kInf, kInf});
+  EXPECT_EQ(kthvalue(x, 1).values.item(), -kInf);
+  EXPECT_EQ(kthvalue(x, 3).values.item(), kInf);
+  EXPECT_EQ(kthvalue(x, 4).indices.item<int64_t>(), 1);
+}
+
+TEST(UniqueConsecutive, NanEqualsNothing) {
+  const UniqueValues y = unique_consecutive(tensor({0.0, -0.0, kNaN, kNaN, 1.0}), true, true);
+  EXPECT_EQ(y.inverse.to_vector<int64_t>(), (Places{0, 0, 1, 2, 3}));
+  EXPECT_EQ(y.counts.to_vector<int64_t>(), (Places{2, 1, 1, 1}));
+  EXPECT_FALSE(unique_consecutive(arange(3)).counts.defined());
+}
+
+TEST(Bincount, WeightsKeepTheirDtype) {
+  const Tensor x = tensor<int64_t>({1, 1, 4});
+  EXPECT_EQ(bincount(x).to_vector<int64_t>(), (Places{0, 2, 0, 0, 1}));
+  EXPECT_EQ(bincount(x.to(DType::u8)).dtype(), DType::i64);
+  EXPECT_EQ(values(bincount(x, x, 6)), Numbers({0, 2, 0, 0, 4, 0}));
+  EXPECT_EQ(bincount(x, x).dtype(), DType::f64);
+  // Summed in f32, and rounded once: 256 + 1 is no number of bf16.
+  const Tensor sums = bincount(zeros({3}, DType::i64), tensor({256.0, 1.0, 1.0}).to(DType::bf16));
+  EXPECT_EQ(sums.dtype(), DType::bf16);
+  EXPECT_EQ(values(sums), Numbers{258});
+}
+
+TEST(Isin, PromotesAndKnowsNoNan) {
+  EXPECT_EQ(isin(tensor<int64_t>({1, 2}), tensor({1.5, 2.0})).to_vector<bool>(),
+            (std::vector<bool>{false, true}));
+  EXPECT_EQ(isin(tensor({kNaN, kInf}), tensor({kInf, kNaN})).to_vector<bool>(),
+            (std::vector<bool>{false, true}));
+  EXPECT_TRUE(isin(2, arange(3)).item<bool>());
+  EXPECT_FALSE(isin(ones({}, DType::boolean), zeros({1}, DType::boolean)).item<bool>());
+}
+
 TEST(Sort, EveryInstructionSet) {
   int count = 0;
   const char* const* isas = kernels::runnable_isas(&count);
