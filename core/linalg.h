@@ -43,6 +43,15 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
                double alpha = 1);
 // x (..., n, n) to the power of n, by squaring; negative powers are those of the inverse.
 Tensor matrix_power(const Tensor& x, int64_t n);
+// exp of matrices, the sum of x^k / k!, by scaling, a polynomial of degree 16, and squaring;
+// floating dtypes.
+Tensor matrix_exp(const Tensor& x);
+// The product of all, in the order of the fewest multiplications: matrices, of which the first and
+// the last may be vectors; one dtype.
+Tensor multi_dot(std::span<const Tensor> tensors);
+inline Tensor multi_dot(std::initializer_list<Tensor> tensors) {
+  return multi_dot(std::span<const Tensor>(tensors.begin(), tensors.size()));
+}
 
 // --- linear layers ---
 // x w^T + bias: x (..., in), w (out, in), bias (out) or undefined.
@@ -62,6 +71,13 @@ Tensor linear_activation(const Tensor& x, const Tensor& weight, const Tensor& bi
 Tensor outer(const Tensor& a, const Tensor& b);  // (m)(n) -> (m, n); any dtype
 Tensor kron(const Tensor& a, const Tensor& b);   // blocks a[i, j] b, any rank; any dtype
 Tensor trace(const Tensor& x);                   // (m, n); any dtype
+// Of the vectors of three numbers along dim, as torch.linalg.cross; other sizes broadcast.
+Tensor cross(const Tensor& a, const Tensor& b, int64_t dim = -1);
+// Matrices (vectors: of one row; numbers) on the diagonal of one, zeros elsewhere; any dtype.
+Tensor block_diag(std::span<const Tensor> tensors);
+inline Tensor block_diag(std::initializer_list<Tensor> tensors) {
+  return block_diag(std::span<const Tensor>(tensors.begin(), tensors.size()));
+}
 // Sums over the last `dims` dimensions of a and the first of b, or over pairs of dimensions.
 Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims = 2);
 Tensor tensordot(const Tensor& a, const Tensor& b, const Shape& a_dims, const Shape& b_dims);
@@ -89,6 +105,9 @@ Tensor triangular_solve(const Tensor& b, const Tensor& a, bool upper = true, boo
 // L with L L^T = A, or U with U^T U = A. Reads the triangle that it returns; its gradient is
 // symmetric.
 Tensor cholesky(const Tensor& a, bool upper = false);
+// X with A X = B, and A^-1, where A = L L^T (U^T U): only that triangle of the factor is read.
+Tensor cholesky_solve(const Tensor& b, const Tensor& factor, bool upper = false);
+Tensor cholesky_inverse(const Tensor& factor, bool upper = false);
 // X with A X = B, or X A = B. B is a vector for each item where its shape is that of A without the
 // last size, or one dimension; otherwise a matrix. Batches broadcast.
 Tensor solve(const Tensor& a, const Tensor& b, bool left = true);
@@ -100,6 +119,7 @@ struct SignAndLogabsdet {
   Tensor sign, logabsdet;
 };
 SignAndLogabsdet slogdet(const Tensor& a);  // 0 and -inf for a singular matrix
+Tensor logdet(const Tensor& a);             // NaN for a negative determinant
 // A (m, n) = Q R with R's diagonal of the signs that Householder's reflectors give (LAPACK's).
 // `complete`: Q (m, m), without gradient where m > n; `reduced`: Q (m, min(m, n)).
 enum class QrMode { reduced, complete };
@@ -127,6 +147,21 @@ Tensor svdvals(const Tensor& a);
 // max(m, n) epsilon, or 0 where atol is given and positive.
 Tensor pinv(const Tensor& a, std::optional<double> atol = std::nullopt,
             std::optional<double> rtol = std::nullopt);
+// The X (..., n, k) that makes |A X - B| least, of those the smallest, for A (..., m, n) and B
+// (..., m, k), or a vector for each item. Singular values up to rcond times the largest count as
+// zero; rcond is max(m, n) epsilon. residuals: the least squares, (..., k), where m > n and every
+// rank is n, else empty. rank (i64) and singular_values have no gradient. driver: "gelsy"; "gelsd"
+// and "gelss" give singular_values too, which are empty else; "gels" takes the rank to be full, and
+// gives neither (an empty rank).
+struct LeastSquares {
+  Tensor solution, residuals, rank, singular_values;
+};
+LeastSquares lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond = std::nullopt,
+                   const std::string& driver = "gelsy");
+// How many singular values (sizes of eigenvalues, if `hermitian`) are above max(atol, rtol * the
+// largest), with pinv's defaults; i64, no gradient.
+Tensor matrix_rank(const Tensor& a, std::optional<double> atol = std::nullopt,
+                   std::optional<double> rtol = std::nullopt, bool hermitian = false);
 // Of the matrices in two dimensions: "fro" (any floating dtype), "nuc"; 1 and -1, inf and -inf: the
 // largest and smallest sum of magnitudes of a column, of a row (any floating dtype); 2 and -2: the
 // largest and smallest singular value.

@@ -4,6 +4,7 @@
 #include <adjoint/core/tensor.h>
 
 #include <cstdint>
+#include <string>
 
 namespace adjoint {
 
@@ -47,6 +48,10 @@ Tensor std(const Tensor& x);
 // number of elements that are not 0. The gradient at 0 is 0.
 Tensor norm(const Tensor& x, double p = 2);
 Tensor norm(const Tensor& x, double p, const Shape& dims, bool keepdim = false);
+// "fro", that of p = 2; "nuc", the sum of the singular values of the matrices in two dimensions.
+Tensor norm(const Tensor& x, const std::string& p, const Shape& dims = {}, bool keepdim = false);
+// As torch.linalg.vector_norm: that of p = ord.
+Tensor vector_norm(const Tensor& x, double ord = 2, const Shape& dims = {}, bool keepdim = false);
 // log(sum of exp(x)); -infinity, with gradient 0, where all elements are -infinity.
 Tensor logsumexp(const Tensor& x, const Shape& dims, bool keepdim = false);
 

@@ -8,7 +8,6 @@
 #include <adjoint/nn/parametrizations.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace adjoint::nn {
 namespace {
@@ -17,24 +16,6 @@ Tensor mt(const Tensor& x) { return transpose(x, -2, -1); }
 
 // x / max(|x|, eps) for a vector.
 Tensor unit(const Tensor& x, double eps) { return x / clamp_min(norm(x), eps); }
-
-// exp(a) of (..., n, n) = exp(a / 2^s)^(2^s), by its series: at a norm of 1/2 or below the first
-// term that is left out is below 2^-15 / 15! = 2.4e-17 (f32: 2^-9 / 9! = 5.4e-9) of the first.
-Tensor matrix_exp(const Tensor& a) {
-  if (a.numel() == 0) return a;
-  double size = 0;
-  {
-    const NoGrad no_grad;
-    size = max(matrix_norm(a, 1.0)).item();
-  }
-  const int squarings = size > 0.5 ? static_cast<int>(std::ceil(std::log2(size))) + 1 : 0;
-  const int degree = a.dtype() == DType::f64 ? 14 : 8;
-  const Tensor scaled = a * std::exp2(-squarings), identity = eye(a.size(-1), a.dtype());
-  Tensor y = identity + scaled / degree;
-  for (int i = degree - 1; i >= 1; --i) y = identity + matmul(scaled / i, y);
-  for (int i = 0; i < squarings; ++i) y = matmul(y, y);
-  return y;
-}
 
 // The Q of x = Q R with a positive diagonal of R.
 Tensor orthonormal(const Tensor& x) {

@@ -151,6 +151,7 @@ void add_products(std::vector<Row>& rows);
 void add_linalg(std::vector<Row>& rows);
 void add_equations(std::vector<Row>& rows);
 void add_factors(std::vector<Row>& rows);
+void add_matrix_functions(std::vector<Row>& rows);
 void add_networks(std::vector<Row>& rows);
 void add_losses(std::vector<Row>& rows);
 void add_pair_losses(std::vector<Row>& rows);

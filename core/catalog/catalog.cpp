@@ -211,6 +211,7 @@ std::vector<Row> rows() {
   add_linalg(all);
   add_equations(all);
   add_factors(all);
+  add_matrix_functions(all);
   add_networks(all);
   add_losses(all);
   add_pair_losses(all);

@@ -267,13 +267,6 @@ Row svdvals_row() {
   return row;
 }
 
-// (A^T A)^-1 A^T or A^T (A A^T)^-1 of a matrix of full rank.
-Matrix full_rank_inverse(const Matrix& a) {
-  const Matrix t = turned(a);
-  if (a.rows >= a.columns) return eliminated(product(t, a), t);
-  return turned(eliminated(product(a, t), a));
-}
-
 Row pinv_row() {
   const auto make = [](const std::string& name, const Tensor& x) {
     return of_raised(

@@ -57,6 +57,12 @@ Matrix eliminated(Matrix a, Matrix b, double* determinant) {
   return b;
 }
 
+Matrix full_rank_inverse(const Matrix& a) {
+  const Matrix t = turned(a);
+  if (a.rows >= a.columns) return eliminated(product(t, a), t);
+  return turned(eliminated(product(a, t), a));
+}
+
 Eigen eigen_of(Matrix a) {
   const int64_t n = a.rows;
   Matrix v = identity(n);

@@ -27,6 +27,8 @@ Matrix turned(const Matrix& a);  // transposed
 Matrix identity(int64_t n);
 // A^-1 B and det A by Gauss-Jordan elimination with pivoting.
 Matrix eliminated(Matrix a, Matrix b, double* determinant = nullptr);
+// (A^T A)^-1 A^T or A^T (A A^T)^-1 of a matrix of full rank.
+Matrix full_rank_inverse(const Matrix& a);
 
 struct Eigen {
   std::vector<double> values;  // ascending

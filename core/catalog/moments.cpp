@@ -69,20 +69,23 @@ auto norm_of(double p) {
   };
 }
 
-Row norm_row() {
-  const auto one = [](const std::string& name, const Tensor& x, double p, const Over& over) {
+using Norm = Tensor (*)(const Tensor&, double, const Shape&, bool);
+
+// `order`: what the function calls p.
+Row norm_row(const std::string& function, Norm call, const std::string& order) {
+  const auto one = [call](const std::string& name, const Tensor& x, double p, const Over& over) {
     Sample sample{name,
                   {x},
-                  unary([=](const Tensor& v) { return norm(v, p, over.dims, over.keepdim); }),
+                  unary([=](const Tensor& v) { return call(v, p, over.dims, over.keepdim); }),
                   reduced(over, norm_of(p))};
-    const std::string order =
+    const std::string number =
         std::isinf(p) ? (p > 0 ? "torch.inf" : "-torch.inf") : std::to_string(p);
     const std::string dims = over.dims.empty() ? "None" : tuple(over.dims);
-    sample.torch =
-        "torch.linalg.vector_norm(x[0], " + order + ", " + dims + ", " + python(over.keepdim) + ")";
+    sample.torch = "torch.linalg.vector_norm(x[0], " + number + ", " + dims + ", " +
+                   python(over.keepdim) + ")";
     return sample;
   };
-  Row row{"norm",
+  Row row{function,
           {one("(2, 3, 4), 2 over 1", input({2, 3, 4}, 1), 2, {{1}, false}),
            one("(4, 3) strided, 1 over 0, kept", strided(input({4, 3}, 2)), 1, {{0}, true}),
            one("(0, 3), 2 over 1", input({0, 3}, 3), 2, {{1}, false}),
@@ -95,22 +98,50 @@ Row norm_row() {
            one("(3, 4), -infinity, all", input({3, 4}, 9), -kInfinity, {}),
            {"(2, 3), all",
             {input({2, 3}, 10)},
-            unary([](const Tensor& x) { return norm(x); }),
+            unary([call](const Tensor& x) { return call(x, 2, {}, false); }),
             reduced({}, norm_of(2))}}};
   row.torch = "torch.linalg.vector_norm(x[0])";
   row.errors = dims_errors(
-      "norm", [](const Tensor& x, const Over& o) { return norm(x, 2, o.dims, o.keepdim); });
-  row.errors.push_back(error("integers", [] { return norm(arange(3)); },
-                             {"norm: ", "i64", "expected a floating dtype"}));
+      function, [call](const Tensor& x, const Over& o) { return call(x, 2, o.dims, o.keepdim); });
+  row.errors.push_back(error("integers", [call] { return call(arange(3), 2, {}, false); },
+                             {function + ": ", "i64", "expected a floating dtype"}));
   row.errors.push_back(error("the largest of nothing",
-                             [] {
-                               return norm(zeros({2, 0}), kInfinity, {1});
+                             [call] {
+                               return call(zeros({2, 0}), kInfinity, {1}, false);
                              },
-                             {"norm: ", "(2, 0)", "inf"}));
+                             {function + ": ", "(2, 0)", order + " inf"}));
   row.large = [=] { return one("(9, 257, 131), 2 over 1", input({9, 257, 131}, 11), 2, {{1}}); };
   // A power, a sum of a few, and a power.
   row.ulps = 8;
   return row;
+}
+
+// The names that norm has for orders.
+void add_named_norms(Row& row) {
+  const auto one = [](const std::string& p, const Tensor& x, const Shape& dims, bool keepdim) {
+    Sample sample{"'" + p + "' of " + to_string(x.shape()) + " over " + to_string(dims),
+                  {x},
+                  unary([=](const Tensor& v) { return norm(v, p, dims, keepdim); }),
+                  reduced({dims, keepdim}, norm_of(2))};
+    sample.torch = "torch.norm(x[0], '" + p + "', " + (dims.empty() ? "None" : tuple(dims)) + ", " +
+                   python(keepdim) + ")";
+    return sample;
+  };
+  row.samples.push_back(one("fro", input({2, 3, 4}, 12), {0, 2}, true));
+  row.samples.push_back(one("fro", input({2, 3}, 13), {}, false));
+  // Of one row or column the one singular value is the length.
+  row.samples.push_back(one("nuc", input({3, 1, 4}, 14), {0, 1}, false));
+  row.samples.back().halves = false;
+  row.errors.push_back(error("an unknown name",
+                             [] {
+                               return norm(ones({2, 2}), "frob");
+                             },
+                             {"norm: p is 'frob'", "\"fro\", \"nuc\""}));
+  row.errors.push_back(error("three dimensions",
+                             [] {
+                               return norm(ones({2, 2, 2}), "nuc");
+                             },
+                             {"norm: p is \"nuc\"", "(2, 2, 2)", "a matrix"}));
 }
 
 double log_sum_of(const Numbers& v) {
@@ -223,7 +254,9 @@ Row median_row() {
 
 void add_moments(std::vector<Row>& rows) {
   rows.push_back(prod_row());
-  rows.push_back(norm_row());
+  rows.push_back(norm_row("norm", &norm, "p"));
+  add_named_norms(rows.back());
+  rows.push_back(norm_row("vector_norm", &vector_norm, "ord"));
   rows.push_back(logsumexp_row());
   rows.push_back(count_row());
   rows.push_back(median_row());

@@ -1,5 +1,6 @@
 // Reductions of several steps: products, moments, norms.
 #include <adjoint/core/layout.h>
+#include <adjoint/core/linalg.h>
 #include <adjoint/core/normalization.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/reductions.h>
@@ -108,6 +109,27 @@ Tensor norm_value(const Op& op, const Tensor& x, double p, const Dims& dims) {
   return pow(reduced(op, Kind::sum, powers, dims), 1.0 / p);
 }
 
+// y = (sum |x|^p)^(1 / p);   dx: see norm_gradient
+Tensor norm_of(const char* name, const char* order, const Tensor& x, double p,
+               const Shape& requested, bool keepdim) {
+  const Op op(name, {x}, {{order, p}, {"dims", requested}, {"keepdim", keepdim}});
+  op.check_floating(0);
+  op.check(!std::isnan(p), order, " is NaN; expected a number or an infinity");
+  const Dims dims = reduced_dims(op, x, requested, keepdim);
+  op.check(dims.count > 0 || (p >= 0 && p < kInfinity), "no elements: shape ", x.shape(), ", dims ",
+           requested, ", ", order, " ", p, "; expected at least one, or a finite ", order,
+           " of 0 or more");
+  Tensor y = rounded(norm_value(op, x, p, dims), x.dtype());
+  return op.differentiable(
+      y, [x = op.save(x), y = op.save_output(y), dims, p](const Backward& b) -> Grads {
+        const Tensor dy = reshape(b.dy(0), dims.keep), x0 = *x, y0 = reshape(*y, dims.keep);
+        if (p == 0) return {zeros_like(x0)};
+        if (std::isinf(p)) return {norm_choice_gradient(x0, y0, dy, dims)};
+        const DType wide = computed_in(x0.dtype());
+        return {norm_gradient(to(x0, wide), to(y0, wide), to(dy, wide), p)};
+      });
+}
+
 }  // namespace
 
 Tensor var(const Tensor& x, const Shape& dims, double correction, bool keepdim) {
@@ -122,25 +144,22 @@ Tensor std(const Tensor& x) { return adjoint::std(x, Shape{}); }
 Tensor prod(const Tensor& x) { return product(x, std::nullopt, false); }
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim) { return product(x, dim, keepdim); }
 
-// y = (sum |x|^p)^(1 / p);   dx: see norm_gradient
 Tensor norm(const Tensor& x, double p, const Shape& requested, bool keepdim) {
-  const Op op("norm", {x}, {{"p", p}, {"dims", requested}, {"keepdim", keepdim}});
-  op.check_floating(0);
-  op.check(!std::isnan(p), "p is NaN; expected a number or an infinity");
-  const Dims dims = reduced_dims(op, x, requested, keepdim);
-  op.check(dims.count > 0 || (p >= 0 && p < kInfinity), "no elements: shape ", x.shape(), ", dims ",
-           requested, ", p ", p, "; expected at least one, or a finite p of 0 or more");
-  Tensor y = rounded(norm_value(op, x, p, dims), x.dtype());
-  return op.differentiable(
-      y, [x = op.save(x), y = op.save_output(y), dims, p](const Backward& b) -> Grads {
-        const Tensor dy = reshape(b.dy(0), dims.keep), x0 = *x, y0 = reshape(*y, dims.keep);
-        if (p == 0) return {zeros_like(x0)};
-        if (std::isinf(p)) return {norm_choice_gradient(x0, y0, dy, dims)};
-        const DType wide = computed_in(x0.dtype());
-        return {norm_gradient(to(x0, wide), to(y0, wide), to(dy, wide), p)};
-      });
+  return norm_of("norm", "p", x, p, requested, keepdim);
 }
 Tensor norm(const Tensor& x, double p) { return norm(x, p, {}); }
+Tensor vector_norm(const Tensor& x, double ord, const Shape& requested, bool keepdim) {
+  return norm_of("vector_norm", "ord", x, ord, requested, keepdim);
+}
+Tensor norm(const Tensor& x, const std::string& p, const Shape& dims, bool keepdim) {
+  check<ConfigError>(p == "fro" || p == "nuc", "norm: p is '", p,
+                     "'; expected \"fro\", \"nuc\" or a number");
+  if (p == "fro") return norm(x, 2, dims, keepdim);
+  check<ShapeError>(dims.rank() == 2 || (dims.empty() && x.dim() == 2),
+                    "norm: p is \"nuc\" for shape ", x.shape(), ", dims ", dims,
+                    "; expected a matrix, or two dimensions");
+  return matrix_norm(x, p, dims.empty() ? Shape{-2, -1} : dims, keepdim);
+}
 
 // y = x / max(norm(x), eps)
 Tensor normalize(const Tensor& x, double p, const Shape& dim, double eps) {

@@ -491,5 +491,56 @@ TEST(Linalg, ThreadsDoNotChangeBits) {
   });
 }
 
+TEST(Linalg, ExponentialsOfTurnsAreTurns) {
+  for (const double angle : {1e-9, 0.3, 2.0, 100.0}) {
+    SCOPED_TRACE(angle);
+    const Tensor y = matrix_exp(tensor({0.0, -angle, angle, 0.0}, {2, 2}));
+    const double c = std::cos(angle), s = std::sin(angle);
+    EXPECT_LE(distance(y, tensor({c, -s, s, c}, {2, 2})), 16 * epsilon(DType::f64) * (1 + angle));
+  }
+  // Each item of a batch is scaled by itself.
+  const Tensor x = random({1, 4, 4}, DType::f64, 1);
+  const Tensor batch = matrix_exp(cat({x * 1e-3, x * 30.0}));
+  numeric::expect_same_bits(select(batch, 0, 0), select(matrix_exp(x * 1e-3), 0, 0), "small");
+  numeric::expect_same_bits(select(batch, 0, 1), select(matrix_exp(x * 30.0), 0, 0), "large");
+  EXPECT_LE(distance(matmul(matrix_exp(x), matrix_exp(-x)), eye(4, DType::f64)), 1e-13);
+  const Tensor lost = matrix_exp(tensor({std::nan(""), 0.0, 0.0, kInfinity}, {2, 2}));
+  EXPECT_TRUE(std::isnan(values(lost)[0]));
+  EXPECT_EQ(matrix_exp(full({1, 1}, 1e30F)).item(), kInfinity);
+}
+
+TEST(Linalg, LeastSquaresSayWhatTheirDriverDoes) {
+  const Tensor a = with_singular_values(6, 3, {4, 2, 1e-9}, 5), b = random({6}, DType::f64, 6);
+  const LeastSquares full = lstsq(a, b);
+  EXPECT_EQ(full.rank.item<int64_t>(), 3);
+  EXPECT_EQ(full.residuals.shape(), Shape());
+  EXPECT_EQ(full.singular_values.shape(), Shape{0});
+  EXPECT_NEAR(full.residuals.item(), sum(square(matmul(a, full.solution) - b)).item(), 1e-12);
+  const LeastSquares low = lstsq(a, b, 1e-6, "gelsd");
+  EXPECT_EQ(low.rank.item<int64_t>(), 2);
+  EXPECT_EQ(low.residuals.shape(), Shape{0});
+  EXPECT_LE(distance(low.singular_values, tensor({4.0, 2.0, 1e-9})), 1e-13);
+  EXPECT_LE(distance(low.solution, matmul(pinv(a, std::nullopt, 1e-6), b)), 1e-14);
+  EXPECT_EQ(lstsq(a, b, std::nullopt, "gels").rank.shape(), Shape{0});
+  // Vectors and matrices for batches, and batches that broadcast.
+  const Tensor many = random({2, 4, 3}, DType::f64, 7);
+  EXPECT_EQ(lstsq(many, random({2, 4}, DType::f64, 8)).solution.shape(), Shape({2, 3}));
+  EXPECT_EQ(lstsq(many, random({4, 5}, DType::f64, 9)).residuals.shape(), Shape({2, 5}));
+  EXPECT_EQ(lstsq(zeros({0, 3}), zeros({0, 2})).solution.shape(), Shape({3, 2}));
+}
+
+TEST(Linalg, RanksAndLogarithmsOfDeterminants) {
+  const Tensor a = with_singular_values(4, 4, {8, 1, 1e-3, 1e-20}, 11);
+  EXPECT_EQ(matrix_rank(a).item<int64_t>(), 3);
+  EXPECT_EQ(matrix_rank(a, 0.01).item<int64_t>(), 2);
+  EXPECT_EQ(matrix_rank(a, 2.0, 1e-6).item<int64_t>(), 1);
+  EXPECT_EQ(matrix_rank(matmul(a, mt(a)), std::nullopt, 1e-7, true).item<int64_t>(), 2);
+  EXPECT_EQ(matrix_rank(zeros({2, 0, 3})).to_vector<int64_t>(), (std::vector<int64_t>{0, 0}));
+  const Tensor y = logdet(tensor({-1.0, 0.0, 1.0}, {3, 1, 1}));
+  EXPECT_TRUE(std::isnan(values(y)[0]));
+  EXPECT_EQ(values(y)[1], -kInfinity);
+  EXPECT_EQ(values(y)[2], 0);
+}
+
 }  // namespace
 }  // namespace adjoint
