@@ -46,9 +46,10 @@ std::vector<int64_t> steps_in(const std::string& run) {
   return steps;
 }
 
-// Removes what is older than the checkpoint that was just made and `keep` - 1 whole ones before it.
+// Removes what is older than the checkpoint that was just made and `keep` - 1 whole ones before it,
+// but for that of step `spare`.
 // Newer ones, which a run that went on from an older one passed over, stay until it gets there.
-void prune(const std::string& run, int64_t made, int64_t keep) {
+void prune(const std::string& run, int64_t made, int64_t keep, int64_t spare) {
   std::vector<int64_t> older = steps_in(run);
   std::erase_if(older, [made](int64_t step) { return step >= made; });
   int64_t wanted = std::max<int64_t>(keep, 2) - 1;
@@ -56,7 +57,7 @@ void prune(const std::string& run, int64_t made, int64_t keep) {
   for (const int64_t step : older) {
     const std::string path = run + "/" + checkpoint_name(step);
     if (wanted == 0) {
-      io::remove_directory(path);
+      if (step != spare) io::remove_directory(path);
     } else if (!io::manifest_error(path)) {
       --wanted;
     }
@@ -189,14 +190,16 @@ FoundCheckpoint find_checkpoint(const std::string& dir) {
 }
 
 Json TrainingState::to_json() const {
-  return Json::object({{"format", kStateFormat},
-                       {"version", 1},
-                       {"step", step},
-                       {"best_loss", best_loss ? Json(*best_loss) : Json()},
-                       {"best_step", best_step},
-                       {"pending", pending},
-                       {"identity", identity},
-                       {"about", about}});
+  Json json = Json::object({{"format", kStateFormat},
+                            {"version", 1},
+                            {"step", step},
+                            {"best_loss", best_loss ? Json(*best_loss) : Json()},
+                            {"best_step", best_step},
+                            {"pending", pending},
+                            {"identity", identity},
+                            {"about", about}});
+  if (best_score) json["best_score"] = *best_score;
+  return json;
 }
 
 TrainingState TrainingState::from_json(const Json& json) {
@@ -210,6 +213,7 @@ TrainingState TrainingState::from_json(const Json& json) {
   check<IoError>(state.step >= 0, "step is ", state.step, "; expected 0 or more");
   state.best_loss = json.get<std::optional<double>>("best_loss");
   state.best_step = json.get<int64_t>("best_step");
+  if (json.contains("best_score")) state.best_score = json.get<double>("best_score");
   state.pending = json.at("pending");
   state.identity = json.at("identity");
   state.about = json.at("about");
@@ -300,7 +304,7 @@ void save_model_folder(const std::string& dir,
 std::string save_checkpoint(const std::string& run, const TrainingState& state,
                             const nn::ModuleBase& model, const optim::Optimizer& optimizer,
                             const std::function<void(io::AtomicDirectory&)>& add_files,
-                            int64_t keep) {
+                            int64_t keep, int64_t spare) {
   const std::string name = checkpoint_name(state.step);
   std::string path = run + "/" + name;
   io::create_directories(run);
@@ -313,7 +317,7 @@ std::string save_checkpoint(const std::string& run, const TrainingState& state,
   folder.write("state.json", state.to_json().dump(2) + "\n");
   folder.commit();
   io::write_file_atomic(run + "/latest", name + "\n");
-  prune(run, state.step, keep);
+  prune(run, state.step, keep, spare);
   return path;
 }
 

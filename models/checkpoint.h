@@ -46,8 +46,9 @@ std::optional<int64_t> checkpoint_step(const std::string& name);
 // What a training remembers besides weights and optimizer.
 struct TrainingState {
   int64_t step = 0;                      // steps that were made
-  std::optional<double> best_loss = {};  // the best validation loss, and when it was
+  std::optional<double> best_loss = {};  // the validation loss of the best weights, and when it was
   int64_t best_step = 0;
+  std::optional<double> best_score = {};  // what they are the best by; nothing: that loss
   // The metrics line of the last step, where its validation was interrupted; null otherwise.
   Json pending = {};
   // What makes the run what it is: options, model, data, seed. Resuming compares it.
@@ -67,13 +68,13 @@ void check_identity(const Json& saved, const Json& current, const std::string& c
 
 // Writes RUN/step-N with the model's weights, the optimizer's memory, the state, and what
 // `add_files` adds (config.json, tokenizer.json); then RUN/latest; then removes the older ones but
-// for the newest that are whole, so that `keep` (at least 2) are there with this one. A checkpoint
-// of that name is replaced; newer ones are left alone.
+// for the newest that are whole, so that `keep` (at least 2) are there with this one, and but for
+// that of step `spare`. A checkpoint of that name is replaced; newer ones are left alone.
 // Returns the folder's path.
 std::string save_checkpoint(const std::string& run, const TrainingState& state,
                             const nn::ModuleBase& model, const optim::Optimizer& optimizer,
                             const std::function<void(io::AtomicDirectory&)>& add_files,
-                            int64_t keep = 2);
+                            int64_t keep = 2, int64_t spare = 0);
 
 // Reads a checkpoint into a model and an optimizer of the same parameters. Throws IoError where it
 // is damaged or does not fit, and leaves both as they were.

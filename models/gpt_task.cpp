@@ -50,8 +50,10 @@ Tensor GptTask::loss(int64_t step) {
   return model_.loss(batch.inputs, batch.targets);
 }
 
-std::optional<double> GptTask::validation_loss(const std::function<bool()>& stop) {
-  return mean_loss(model_, validation_, options_.seq_len, stop);
+std::optional<Validation> GptTask::validate(const std::function<bool()>& stop) {
+  const auto loss = mean_loss(model_, validation_, options_.seq_len, stop);
+  if (!loss) return std::nullopt;
+  return Validation{.loss = *loss};
 }
 
 void GptTask::add_files(io::AtomicDirectory& folder) {

@@ -39,8 +39,8 @@ class GptTask : public TrainingTask {
 
   nn::ModuleBase& model() override { return model_; }
   Tensor loss(int64_t step) override;
-  std::optional<double> validation_loss(const std::function<bool()>& stop) override;
-  int64_t tokens_per_step() const override { return options_.batch_size * options_.seq_len; }
+  std::optional<Validation> validate(const std::function<bool()>& stop) override;
+  int64_t units_per_step() const override { return options_.batch_size * options_.seq_len; }
   void add_files(io::AtomicDirectory& folder) override;
 
  private:

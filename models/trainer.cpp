@@ -39,8 +39,8 @@ class MetricsFile {
       : path_(path), out_(path, std::ios::binary | std::ios::app) {
     check<IoError>(out_.good(), path_, ": cannot be opened for writing");
   }
-  void append(const StepReport& report) {
-    out_ << report.to_json().dump() + "\n" << std::flush;
+  void append(const Json& line) {
+    out_ << line.dump() + "\n" << std::flush;
     check<IoError>(out_.good(), path_, ": cannot be written to; is the disk full?");
   }
 
@@ -48,6 +48,20 @@ class MetricsFile {
   std::string path_;
   std::ofstream out_;
 };
+
+constexpr const char* kPerSecond = "_per_second";
+
+// JSON has no NaN; nothing that is not finite gets here but what a validation or test found.
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+
+// Whether the last line of the metrics, all of which are whole, is that of a test: it has no loss
+// of a step.
+bool has_test_line(const std::string& path) {
+  std::string text = io::read_text(path);
+  if (text.empty()) return false;
+  text.pop_back();
+  return !Json::parse(text.substr(text.rfind('\n') + 1), path).contains("train_loss");
+}
 
 // Sees the outputs of modules while it lives, and remembers the path of one.
 class FirstModule : public nn::CallObserver {
@@ -119,14 +133,13 @@ std::optional<std::string> first_nonfinite_module(const std::function<void()>& f
 }
 
 Json StepReport::to_json() const {
-  // JSON has no NaN; nothing that is not finite gets here but a validation loss.
-  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(); };
   Json line = Json::object({{"step", step},
                             {"train_loss", number(train_loss)},
                             {"lr", number(lr)},
                             {"grad_norm", number(grad_norm)},
-                            {"tokens_per_second", number(tokens_per_second)}});
+                            {unit + kPerSecond, number(per_second)}});
   if (val_loss) line["val_loss"] = number(*val_loss);
+  for (const Metric& metric : metrics) line[metric.name] = number(metric.value);
   return line;
 }
 
@@ -136,7 +149,11 @@ StepReport StepReport::from_json(const Json& line) {
   report.train_loss = line.get<double>("train_loss");
   report.lr = line.get<double>("lr");
   report.grad_norm = line.get<double>("grad_norm");
-  report.tokens_per_second = line.get<double>("tokens_per_second");
+  for (const auto& [key, value] : line.members()) {
+    if (!key.ends_with(kPerSecond)) continue;
+    report.unit = key.substr(0, key.size() - std::string_view(kPerSecond).size());
+    report.per_second = value.get<double>();
+  }
   return report;
 }
 
@@ -173,13 +190,40 @@ void Trainer::resume(const std::string& checkpoint) {
   load_checkpoint(checkpoint, task_.model(), optimizer_);
   state_.step = saved.step;
   state_.best_loss = saved.best_loss;
+  state_.best_score = saved.best_score;
   state_.best_step = saved.best_step;
   state_.pending = saved.pending;
   has_checkpoint_ = true;
 }
 
 TrainingEnd Trainer::run(const TrainerEvents& events) {
-  if (state_.step >= options_.steps && state_.pending.is_null()) return TrainingEnd::was_finished;
+  const bool done = state_.step >= options_.steps && state_.pending.is_null();
+  const TrainingEnd end = done ? TrainingEnd::was_finished : train(events);
+  if (end == TrainingEnd::finished || end == TrainingEnd::was_finished) test(events);
+  return end;
+}
+
+// Reads the test set once in the life of a run, or again where a kill left no line of it.
+void Trainer::test(const TrainerEvents& events) {
+  const std::string path = run_ + "/metrics.jsonl";
+  cut_metrics(path, state_.step);
+  MetricsFile metrics_file(path);
+  if (has_test_line(path)) return;
+  const std::string best = run_ + "/" + checkpoint_name(state_.best_step);
+  if (options_.keep_best && state_.best_loss && !io::manifest_error(best)) {
+    load_weights(best + "/model.safetensors", task_.model());
+  }
+  const NoGrad no_grad;
+  const EvalMode eval(task_.model());
+  const std::vector<Metric> metrics = task_.test();
+  if (metrics.empty()) return;
+  Json line = Json::object({{"step", state_.step}});
+  for (const Metric& metric : metrics) line[metric.name] = number(metric.value);
+  metrics_file.append(line);
+  if (events.on_test) events.on_test(metrics, line);
+}
+
+TrainingEnd Trainer::train(const TrainerEvents& events) {
   io::create_directories(run_);
   const std::string path = run_ + "/metrics.jsonl";
   // The line of a step whose validation is still to come is still to come too.
@@ -200,12 +244,13 @@ TrainingEnd Trainer::run(const TrainerEvents& events) {
         return TrainingEnd::stopped;
       }
     }
-    metrics.append(report);
+    metrics.append(report.to_json());
     if (events.on_step) events.on_step(report);
     const bool stopped = !last && events.stop && events.stop();
     const bool late =
         !last && options_.max_seconds > 0 && seconds_since(start) >= options_.max_seconds;
-    if (last || stopped || late || due(options_.save_every)) save(events);
+    const bool best = options_.keep_best && state_.best_loss && state_.best_step == state_.step;
+    if (last || stopped || late || best || due(options_.save_every)) save(events);
     if (last) return TrainingEnd::finished;
     if (stopped) return TrainingEnd::stopped;
     if (late) return TrainingEnd::out_of_time;
@@ -230,7 +275,8 @@ StepReport Trainer::one_step() {
   optimizer_.zero_grad();
   report.step = ++state_.step;
   measure_speed(seconds_since(start));
-  report.tokens_per_second = tokens_per_second();
+  report.unit = task_.unit();
+  report.per_second = units_per_second();
   return report;
 }
 
@@ -275,11 +321,15 @@ bool Trainer::validate(StepReport& report, const TrainerEvents& events) {
   const NoGrad no_grad;
   const std::function<bool()> never = [] { return false; };
   const EvalMode eval(task_.model());
-  report.val_loss = task_.validation_loss(events.stop ? events.stop : never);
-  if (!report.val_loss) return false;
-  const double loss = *report.val_loss;
-  if (std::isfinite(loss) && (!state_.best_loss || loss < *state_.best_loss)) {
-    state_.best_loss = loss;
+  std::optional<Validation> found = task_.validate(events.stop ? events.stop : never);
+  if (!found) return false;
+  report.val_loss = found->loss;
+  report.metrics = std::move(found->metrics);
+  const double score = found->score.value_or(-found->loss);
+  const bool comparable = std::isfinite(found->loss) && std::isfinite(score);
+  if (comparable && (!state_.best_loss || score > state_.best_score.value_or(-*state_.best_loss))) {
+    state_.best_loss = found->loss;
+    state_.best_score = found->score;
     state_.best_step = state_.step;
   }
   return true;
@@ -288,7 +338,8 @@ bool Trainer::validate(StepReport& report, const TrainerEvents& events) {
 void Trainer::save(const TrainerEvents& events) {
   const std::string path = save_checkpoint(
       run_, state_, task_.model(), optimizer_,
-      [this](io::AtomicDirectory& folder) { task_.add_files(folder); }, options_.keep);
+      [this](io::AtomicDirectory& folder) { task_.add_files(folder); }, options_.keep,
+      options_.keep_best ? state_.best_step : 0);
   has_checkpoint_ = true;
   if (events.on_save) events.on_save(path, state_.step);
 }
@@ -298,10 +349,10 @@ void Trainer::measure_speed(double seconds) {
   if (step_seconds_.size() > kSpeedWindow) step_seconds_.pop_front();
 }
 
-double Trainer::tokens_per_second() const {
+double Trainer::units_per_second() const {
   const double total = std::accumulate(step_seconds_.begin(), step_seconds_.end(), 0.0);
-  const double tokens = static_cast<double>(task_.tokens_per_step());
-  return total > 0 ? tokens * static_cast<double>(step_seconds_.size()) / total : 0;
+  const double units = static_cast<double>(task_.units_per_step());
+  return total > 0 ? units * static_cast<double>(step_seconds_.size()) / total : 0;
 }
 
 }  // namespace adjoint::models

@@ -1,5 +1,7 @@
 #include "models/train/corpus.h"
 
+#include <adjoint/data/generated.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -9,6 +11,7 @@ namespace {
 
 // From this many files on, whole files are held out.
 constexpr size_t kManyFiles = 10;
+constexpr size_t kGeneratedBytes = 400'000;
 
 std::string file_count(size_t count) {
   return std::to_string(count) + (count == 1 ? " file" : " files");
@@ -29,13 +32,24 @@ void check_disjoint(const data::TextCorpus& learnt, const data::TextCorpus& exam
   }
 }
 
+// What is learnt without files: simple English.
+data::TextCorpus generated_corpus(int64_t seed) {
+  return data::TextCorpus(
+      {{.path = "generated",
+        .name = "generated",
+        .text = data::generated_text(kGeneratedBytes, static_cast<uint64_t>(seed))}});
+}
+
 }  // namespace
 
-LearningText load_text(const TrainSettings& settings) {
-  check<UsageError>(!settings.data.empty(),
-                    "no text to learn; expected --data PATH... with files or folders");
+LearningText load_text(const TextSettings& settings) {
+  check<UsageError>(!settings.data.empty() || settings.val_data.empty(),
+                    "--val-data: a text to be examined on without one to learn; expected --data "
+                    "PATH... too");
   const data::CorpusOptions options{.extensions = settings.extensions};
-  const data::TextCorpus corpus = data::TextCorpus::load(settings.data, options);
+  const data::TextCorpus corpus = settings.data.empty()
+                                      ? generated_corpus(settings.seed)
+                                      : data::TextCorpus::load(settings.data, options);
   LearningText text;
   std::string held_out;
   if (!settings.val_data.empty()) {
@@ -56,7 +70,8 @@ LearningText load_text(const TrainSettings& settings) {
     text.split = data::split_tail(corpus, settings.val_fraction);
     held_out = "the text's end";
   }
-  text.description = "data: " + file_count(corpus.files().size()) + ", " +
+  text.description = (settings.data.empty() ? "data: generated text, for want of --data, "
+                                            : "data: " + file_count(corpus.files().size()) + ", ") +
                      std::to_string(text.split.train.size()) + " bytes to learn, " +
                      std::to_string(text.split.validation.size()) + " to be examined on (" +
                      held_out + ")";

@@ -15,8 +15,8 @@ struct LearningText {
   std::string fingerprint;  // in hexadecimal
 };
 
-// Reads --data and --val-data and divides them as --val-split asks. Throws UsageError without
-// --data, IoError for what cannot be read.
-LearningText load_text(const TrainSettings& settings);
+// Reads --data and --val-data and divides them as --val-split asks; without --data the text is
+// generated (data/generated.h), and the description says so. IoError for what cannot be read.
+LearningText load_text(const TextSettings& settings);
 
 }  // namespace adjoint::train

@@ -59,9 +59,12 @@ std::string Progress::line(const models::StepReport& report, int columns) const 
       {"step " + std::to_string(report.step) + "/" + std::to_string(options_.steps), 0},
       {"loss " + number("%.4f", report.train_loss), 1}};
   if (val_loss_) fields.push_back({"val " + number("%.4f", *val_loss_), kMakesRoom});
+  if (metric_) fields.push_back({metric_->name + number(" %.4f", metric_->value), kMakesRoom});
   fields.push_back({"lr " + number("%.2e", report.lr), kMakesRoom + 1});
   fields.push_back({"norm " + number("%.2f", report.grad_norm), kMakesRoom + 2});
-  fields.push_back({speed(report.tokens_per_second) + " tok/s", 3});
+  fields.push_back(
+      {speed(report.per_second) + (report.unit == "tokens" ? " tok" : " " + report.unit) + "/s",
+       3});
   fields.push_back({"ETA " + duration(remaining(report.step)), 2});
   const auto joined = [&] {
     std::string text;
@@ -82,6 +85,10 @@ std::string Progress::line(const models::StepReport& report, int columns) const 
 
 void Progress::step(const models::StepReport& report) {
   if (report.val_loss) val_loss_ = report.val_loss;
+  if (!report.metrics.empty()) {
+    metric_ = report.metrics.front();
+    if (metric_->name.starts_with("val_")) metric_->name.erase(0, 4);
+  }
   if (options_.quiet) return;
   const Clock::time_point now = Clock::now();
   const double since = std::chrono::duration<double>(now - last_draw_).count();

@@ -48,6 +48,7 @@ class Progress {
 
   ProgressOptions options_;
   std::optional<double> val_loss_;
+  std::optional<models::Metric> metric_;  // the first of the last validation
   Clock::time_point start_ = Clock::now(), last_draw_ = {};
   std::string drawn_;
 };

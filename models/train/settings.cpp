@@ -4,9 +4,10 @@
 
 namespace adjoint::train {
 
-void add_train_options(OptionTable& table, TrainSettings& s) {
+void add_text_options(OptionTable& table, TextSettings& s) {
   table.section("Data");
-  table.add("data", &s.data, "PATH", "files and folders of UTF-8 text to learn");
+  table.add("data", &s.data, "PATH",
+            "files and folders of UTF-8 text to learn; without any, generated text");
   table.add("val-data", &s.val_data, "PATH",
             "text to be examined on; without it a part of --data is held out");
   table.add("extensions", &s.extensions, ".EXT", "of a folder, only files with these endings");
@@ -14,7 +15,9 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             "hold out the text's end, or whole files; auto: files where there are ten or more");
   table.add("val-fraction", &s.val_fraction, "X", "how much is held out",
             {.least = 0, .most = 0.9, .above_least = true});
+}
 
+void add_run_options(OptionTable& table, TrainSettings& s) {
   table.section("Run");
   table.add("init", &s.init, "DIR",
             "start from the weights of this run or checkpoint, with a fresh optimizer");
@@ -26,12 +29,12 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 0, .most = 1024});
   table.add("max-time", &s.max_time, "SECONDS", "stop with a checkpoint after this time; 0: never",
             {.least = 0});
+}
 
+void add_training_options(OptionTable& table, TrainSettings& s, const std::string& batch) {
   table.section("Training");
   table.add("steps", &s.steps, "N", "optimizer steps", {.least = 1, .most = 4'000'000'000});
-  table.add("batch-size", &s.batch_size, "N", "sequences a step", {.least = 1, .most = 1 << 20});
-  table.add("seq-len", &s.seq_len, "N", "tokens a sequence: the model's context",
-            {.least = 1, .most = 1 << 20});
+  table.add("batch-size", &s.batch_size, "N", batch + " a step", {.least = 1, .most = 1 << 20});
   table.add("lr", &s.lr, "X", "the highest learning rate (AdamW)",
             {.least = 0, .most = 100, .above_least = true});
   table.add("min-lr", &s.min_lr, "X", "where the cosine ends; without it a tenth of --lr",
@@ -49,7 +52,9 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 0, .most = 0.95});
   table.add("autocast", &s.autocast, std::vector<std::string>{"none", "bf16"},
             "bf16: products in bf16, of weights in f32; faster with AMX only, else slower");
+}
 
+void add_report_options(OptionTable& table, TrainSettings& s) {
   table.section("Reports");
   table.add("eval-every", &s.eval_every, "N",
             "steps between validations over all that is held out; 0: only at the end",
@@ -58,14 +63,23 @@ void add_train_options(OptionTable& table, TrainSettings& s) {
             {.least = 0});
   table.add("keep", &s.keep, "N", "checkpoints to keep, at least 2",
             {.least = 2, .most = 1'000'000});
-  table.add("sample-every", &s.sample_every, "N", "steps between samples of text; 0: none",
-            {.least = 0});
-  table.add("sample-len", &s.sample_len, "N", "tokens a sample", {.least = 1, .most = 1 << 20});
-  table.add("prompt", &s.prompt, "TEXT", "what samples begin with");
   table.add("json", &s.json, "the lines of metrics.jsonl on stdout too");
   table.add("quiet", &s.quiet, "no progress on stderr");
   table.add("color", &s.color, {"auto", "always", "never"},
             "auto: on a terminal, unless NO_COLOR is set");
+  table.epilogue(
+      "Any option may also be given as ADJOINT_NAME in the environment (ADJOINT_BATCH_SIZE).\n"
+      "Ctrl-C saves a checkpoint and prints the command that goes on. Exit status: 0 done, 1 an\n"
+      "error, 2 a command line that makes no sense, 130 and 143 interrupted. In a script's\n"
+      "background job a shell makes Ctrl-C's SIGINT ignored; SIGTERM always works.");
+}
+
+void add_sample_options(OptionTable& table, SampleSettings& s) {
+  table.section("Samples");
+  table.add("sample-every", &s.sample_every, "N", "steps between samples of text; 0: none",
+            {.least = 0});
+  table.add("sample-len", &s.sample_len, "N", "tokens a sample", {.least = 1, .most = 1 << 20});
+  table.add("prompt", &s.prompt, "TEXT", "what samples begin with");
 }
 
 std::string without_slashes(std::string folder) {
@@ -104,7 +118,6 @@ Json identity_of(const TrainSettings& s) {
   Json identity = Json::object({{"seed", s.seed},
                                 {"steps", s.steps},
                                 {"batch-size", s.batch_size},
-                                {"seq-len", s.seq_len},
                                 {"lr", s.lr},
                                 {"min-lr", s.min_lr},
                                 {"warmup", s.warmup},

@@ -14,9 +14,6 @@ namespace adjoint::train {
 
 struct TrainSettings {
   std::vector<std::string> data;
-  std::vector<std::string> val_data;
-  std::vector<std::string> extensions;
-  std::string val_split = "auto";
   double val_fraction = 0.1;
 
   std::string init;
@@ -25,7 +22,6 @@ struct TrainSettings {
 
   int64_t steps = 2000;
   int64_t batch_size = 12;
-  int64_t seq_len = 64;
   double lr = 1e-3;
   double min_lr = 1e-4;
   int64_t warmup = 100;
@@ -42,16 +38,34 @@ struct TrainSettings {
   int64_t eval_every = 250;
   int64_t save_every = 250;
   int64_t keep = 2;
-  int64_t sample_every = 0;
-  int64_t sample_len = 200;
-  std::string prompt = "\n";
   bool json = false;
   bool quiet = false;
   std::string color = "auto";
 };
 
-// Declares them all; the initial values of `settings` are the defaults.
-void add_train_options(OptionTable& table, TrainSettings& settings);
+// Of programs that learn running text.
+struct TextSettings : TrainSettings {
+  std::vector<std::string> val_data;
+  std::vector<std::string> extensions;
+  std::string val_split = "auto";
+  int64_t seq_len = 64;
+};
+
+// Of programs that write text.
+struct SampleSettings {
+  int64_t sample_every = 0;
+  int64_t sample_len = 200;
+  std::string prompt = "\n";
+};
+
+// Each declares options of one kind under a title of its own; the initial values are the defaults.
+// Where `s` has data in files, the program declares --data.
+void add_text_options(OptionTable& table, TextSettings& s);  // Data
+void add_run_options(OptionTable& table, TrainSettings& s);  // Run
+// Training; `batch` says what --batch-size counts.
+void add_training_options(OptionTable& table, TrainSettings& s, const std::string& batch);
+void add_report_options(OptionTable& table, TrainSettings& s);   // Reports
+void add_sample_options(OptionTable& table, SampleSettings& s);  // Samples
 
 // What depends on other options where it was not given: min-lr (a tenth of lr), warmup (at most a
 // tenth of the steps). Throws UsageError where values do not fit together.

@@ -84,7 +84,7 @@ TEST(GptTask, TheLossIsAFunctionOfStepAndGenerator) {
   const auto tokenizer = data::CharTokenizer::from_text("abcdefghijk");
   GptTask task(model, tokenizer, some_tokens(100), some_tokens(30),
                {.batch_size = 3, .seq_len = 7});
-  EXPECT_EQ(task.tokens_per_step(), 21);
+  EXPECT_EQ(task.units_per_step(), 21);
   const auto loss = [&](int64_t step, uint64_t offset) {
     default_generator().set_state(1, offset);
     return task.loss(step).item();

@@ -18,6 +18,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -400,6 +401,91 @@ TEST(Resume, AnotherRunIsAnError) {
   EXPECT_TRUE(contains(error(other), "step is 8; expected at most 5"));
 }
 
+// --- metrics, the best weights, the test ---
+
+// Its parameter is the number of the step, and its score is the highest at the third validation.
+class ScoredTask : public TrainingTask {
+ public:
+  struct Counter : nn::Module<Counter> {
+    Parameter w{zeros({1})};
+    Tensor forward(const Tensor& x) const { return sum(w * x); }
+    void members(nn::Visitor& v) override { v("w", w); }
+  };
+  nn::ModuleBase& model() override { return counter; }
+  Tensor loss(int64_t) override { return counter(full({1}, -1.0)); }
+  std::optional<Validation> validate(const std::function<bool()>&) override {
+    EXPECT_FALSE(counter.is_training());
+    const double score = -std::abs(weight() - 3);
+    return Validation{.loss = 10 - weight(), .metrics = {{"val_score", score}}, .score = score};
+  }
+  std::vector<Metric> test() override {
+    EXPECT_FALSE(counter.is_training());
+    ++tests;
+    return {{"test_weight", weight()}};
+  }
+  int64_t units_per_step() const override { return 2; }
+  std::string unit() const override { return "samples"; }
+  void add_files(io::AtomicDirectory&) override {}
+
+  double weight() const { return sum(counter.w).item(); }
+
+  Counter counter;
+  int tests = 0;
+};
+
+struct ScoredRun {
+  explicit ScoredRun(const std::string& run, bool keep_best = true)
+      : optimizer(task.counter.parameters(), {.lr = 1}),
+        schedule({.lr = 1, .min_lr = 1, .steps = 8}),
+        trainer(task, optimizer, schedule,
+                {.steps = 8, .grad_clip = 0, .eval_every = 1, .keep_best = keep_best}, run,
+                Json::object()) {}
+
+  ScoredTask task;
+  optim::SGD optimizer;
+  optim::CosineSchedule schedule;
+  Trainer trainer;
+};
+
+TEST(BestWeights, AreKeptAndTestedOnce) {
+  const TemporaryFolder folder;
+  ScoredRun run(folder.path("run"));
+  std::vector<Metric> tested;
+  TrainerEvents events;
+  events.on_test = [&](const std::vector<Metric>& metrics, const Json&) { tested = metrics; };
+  EXPECT_EQ(run.trainer.run(events), TrainingEnd::finished);
+  EXPECT_EQ(tested, (std::vector<Metric>{{"test_weight", 3.0}}));
+  EXPECT_EQ(run.trainer.state().best_step, 3);
+  EXPECT_EQ(run.trainer.state().best_score, 0.0);
+  EXPECT_EQ(run.trainer.state().best_loss, 7.0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path("run/step-00000003")));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("run/step-00000002")));
+
+  std::istringstream metrics(bytes_of_file(folder.path("run/metrics.jsonl")));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(metrics, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 9U);
+  EXPECT_EQ(lines[8], "{\"step\":8,\"test_weight\":3.0}");
+  const Json third = Json::parse(lines[2]);
+  EXPECT_EQ(third.get<double>("val_score"), 0);
+  EXPECT_GT(third.get<double>("samples_per_second"), 0);
+
+  // Nothing is tested again, unless the line is missing.
+  ScoredRun again(folder.path("run"));
+  again.trainer.resume(folder.path("run/step-00000008"));
+  EXPECT_EQ(again.trainer.state().best_score, 0.0);
+  EXPECT_EQ(again.trainer.run(events), TrainingEnd::was_finished);
+  EXPECT_EQ(again.task.tests, 0);
+  cut_metrics(folder.path("run/metrics.jsonl"), 7);
+  EXPECT_EQ(again.trainer.run(events), TrainingEnd::was_finished);
+  EXPECT_EQ(again.task.tests, 1);
+  EXPECT_EQ(again.task.weight(), 3.0);
+
+  ScoredRun last(folder.path("last"), false);
+  EXPECT_EQ(last.trainer.run(events), TrainingEnd::finished);
+  EXPECT_EQ(tested, (std::vector<Metric>{{"test_weight", 8.0}}));
+}
+
 // --- what is not finite ---
 
 struct Weights : nn::Module<Weights> {
@@ -415,8 +501,10 @@ class FunctionTask : public TrainingTask {
       : model_(model), loss_(std::move(loss)) {}
   nn::ModuleBase& model() override { return model_; }
   Tensor loss(int64_t step) override { return loss_(step); }
-  std::optional<double> validation_loss(const std::function<bool()>&) override { return 1.0; }
-  int64_t tokens_per_step() const override { return 1; }
+  std::optional<Validation> validate(const std::function<bool()>&) override {
+    return Validation{1};
+  }
+  int64_t units_per_step() const override { return 1; }
   void add_files(io::AtomicDirectory&) override {}
 
  private:

@@ -44,7 +44,7 @@ TEST_F(ProgressLine, LongNumbers) {
                                .train_loss = 2.12345,
                                .lr = 1e-3,
                                .grad_norm = 0.5,
-                               .tokens_per_second = 14321,
+                               .per_second = 14321,
                                .val_loss = {}};
   const std::string all =
       "step 100000/100000  loss 2.1235  lr 1.00e-03  norm 0.50  14.3k tok/s  ETA 0:00";
@@ -65,7 +65,7 @@ TEST_F(ProgressLine, LongNumbers) {
                                                    {999.4, "  999 tok/s"},
                                                    {999.6, "  1.0k tok/s"},
                                                    {2.14e6, "  2.1M tok/s"}}) {
-    report.tokens_per_second = speed;
+    report.per_second = speed;
     EXPECT_NE(progress.line(report, 0).find(expected), std::string::npos) << expected;
   }
 }
