@@ -92,6 +92,26 @@ int64_t SequentialBatches::size() const {
   return (windows + batch_size_ - 1) / batch_size_ + (targets() % seq_len_ != 0 ? 1 : 0);
 }
 
+int64_t shuffled_index(int64_t number, int64_t count, uint64_t seed) {
+  check<ConfigError>(number >= 0 && count >= 1, "shuffled_index: number ", number,
+                     " of passes over ", count, "; expected at least 0 and 1");
+  return shuffled(number % count, count, seed ^ kSalt, static_cast<uint64_t>(number / count));
+}
+
+PaddedBatch pad_batch(std::span<const std::span<const Token>> texts, Token pad) {
+  size_t longest = 1;
+  for (const auto& text : texts) longest = std::max(longest, text.size());
+  const Shape shape{static_cast<int64_t>(texts.size()), static_cast<int64_t>(longest)};
+  PaddedBatch batch{full(shape, int64_t{pad}, DType::i64), full(shape, true, DType::boolean)};
+  auto* tokens = batch.tokens.mutable_data<int64_t>();
+  auto* padding = batch.padding.mutable_data<bool>();
+  for (size_t row = 0; row < texts.size(); ++row) {
+    std::copy(texts[row].begin(), texts[row].end(), tokens + row * longest);
+    std::fill_n(padding + row * longest, texts[row].size(), false);
+  }
+  return batch;
+}
+
 Batch SequentialBatches::at(int64_t number) const {
   check<IndexError>(number >= 0 && number < size(), "SequentialBatches: batch ", number, " of ",
                     size());

@@ -1,4 +1,5 @@
-// Batches of token windows for language models: inputs, and targets one token further on.
+// Batches of token windows for language models: inputs, and targets one token further on; and of
+// texts of different lengths.
 //
 // A batch is a function of what it was made from and its number: no state, so that a resumed
 // training sees what an uninterrupted one would have seen, and threads may ask at once. The tokens
@@ -6,10 +7,11 @@
 #pragma once
 
 #include <adjoint/core/tensor.h>
-#include <adjoint/data/char_tokenizer.h>
+#include <adjoint/data/tokenizer.h>
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace adjoint::data {
 
@@ -54,5 +56,16 @@ class SequentialBatches {
   std::span<const Token> tokens_;
   int64_t batch_size_, seq_len_;
 };
+
+// Element `number` of endless passes over [0, count), each in a random order of its own that has
+// every index once: a function of its arguments alone.
+int64_t shuffled_index(int64_t number, int64_t count, uint64_t seed);
+
+// Texts side by side, filled up behind their ends.
+struct PaddedBatch {
+  Tensor tokens;   // (B, T), i64, T being the length of the longest, at least 1
+  Tensor padding;  // (B, T), bool: true where there is no text
+};
+PaddedBatch pad_batch(std::span<const std::span<const Token>> texts, Token pad);
 
 }  // namespace adjoint::data

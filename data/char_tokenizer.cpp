@@ -1,5 +1,4 @@
 #include <adjoint/core/error.h>
-#include <adjoint/core/file.h>
 #include <adjoint/core/utf8.h>
 #include <adjoint/data/char_tokenizer.h>
 
@@ -10,8 +9,6 @@ namespace adjoint::data {
 namespace {
 
 constexpr const char* kFormat = "adjoint-characters";
-// All of Unicode's characters, escaped, take 13 MB.
-constexpr uint64_t kMaxFile = uint64_t{16} << 20;
 
 // The scalar value of a well-formed sequence.
 uint32_t scalar_of(std::string_view sequence) {
@@ -98,7 +95,7 @@ CharTokenizer CharTokenizer::from_json(const Json& json) {
 
 CharTokenizer CharTokenizer::load(const std::string& path) {
   try {
-    return from_json(Json::load(path, kMaxFile));
+    return from_json(Json::load(path, kMaxTokenizerFile));
   } catch (const IoError& error) {
     const std::string what = error.what();
     if (what.starts_with(path)) throw;
@@ -110,10 +107,6 @@ Json CharTokenizer::to_json() const {
   std::string all;
   for (const std::string& character : characters_) all += character;
   return Json::object({{"format", kFormat}, {"version", 1}, {"characters", all}});
-}
-
-void CharTokenizer::save(const std::string& path) const {
-  io::write_file_atomic(path, to_json().dump(2) + "\n");
 }
 
 Token CharTokenizer::find(uint32_t scalar) const {

@@ -5,7 +5,7 @@
 // The characters are in ascending order, each once; a character's token is its position.
 #pragma once
 
-#include <adjoint/core/json.h>
+#include <adjoint/data/tokenizer.h>
 
 #include <array>
 #include <cstdint>
@@ -17,10 +17,7 @@
 
 namespace adjoint::data {
 
-// A position in a vocabulary. Texts are kept as tokens of four bytes; tensors of them are i64.
-using Token = int32_t;
-
-class CharTokenizer {
+class CharTokenizer : public Tokenizer {
  public:
   // The vocabulary is what occurs in the text. Throws IoError where it is empty or not UTF-8.
   static CharTokenizer from_text(std::string_view text);
@@ -28,18 +25,20 @@ class CharTokenizer {
   // Reads what to_json() and save() write. IoError names the source and what is wrong with it.
   static CharTokenizer from_json(const Json& json);
   static CharTokenizer load(const std::string& path);
-  Json to_json() const;
-  void save(const std::string& path) const;  // atomically
+  Json to_json() const override;
 
-  int64_t vocab_size() const { return static_cast<int64_t>(characters_.size()); }
+  int64_t vocab_size() const override { return static_cast<int64_t>(characters_.size()); }
 
   // Throws IoError naming the first character that is not in the vocabulary, or the first byte that
   // is not UTF-8, and its offset in bytes; source says whose text it is.
-  std::vector<Token> encode(std::string_view text, std::string_view source = "text") const;
+  std::vector<Token> encode(std::string_view text, std::string_view source = "text") const override;
 
   // Throws IndexError for a token outside the vocabulary.
-  std::string decode(std::span<const Token> tokens) const;
+  std::string decode(std::span<const Token> tokens) const override;
   const std::string& decode(Token token) const;
+
+  // Every token is a character of the text.
+  std::optional<Token> special(SpecialToken /*which*/) const override { return std::nullopt; }
 
   bool operator==(const CharTokenizer& other) const { return characters_ == other.characters_; }
 

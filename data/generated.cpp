@@ -235,6 +235,7 @@ std::vector<LabelledText> generated_opinions(int64_t count, uint64_t seed, bool 
 const std::vector<std::string>& pair_tasks() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
+    all.reserve(kPairTasks.size());
     for (const PairTask& task : kPairTasks) all.emplace_back(task.name);
     return all;
   }();
