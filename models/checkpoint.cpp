@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <set>
 
 namespace adjoint::models {
@@ -90,7 +91,14 @@ std::string joined_path(const std::string& path, const std::string& key) {
 // A field of an identity as the programs' option that it comes from.
 std::string option_of(std::string field) {
   constexpr std::string_view kModel = "model.";
-  if (field == "model.block_size") return "--seq-len";
+  static const std::map<std::string, std::string> others = {
+      {"model.block_size", "--seq-len"},
+      {"model.max_position_embeddings", "--seq-len"},
+      {"model.num_hidden_layers", "--n-layer"},
+      {"model.num_attention_heads", "--n-head"},
+      {"model.num_key_value_heads", "--n-kv-head"},
+      {"model.hidden_size", "--n-embd"}};
+  if (const auto found = others.find(field); found != others.end()) return found->second;
   if (field.starts_with(kModel)) field.erase(0, kModel.size());
   std::replace(field.begin(), field.end(), '_', '-');
   return field == "model" ? field : "--" + field;

@@ -20,30 +20,30 @@ Tensor ids_of(std::span<const Token> tokens) {
   return from_vector(ids, {1, static_cast<int64_t>(ids.size())});
 }
 
-// The logits after a text, from a cache as long as the text fits into the context. Positions are
-// learned and absolute: once the text slides, each step moves every token, and nothing can be kept.
+// The logits after a text, from a cache as long as the text fits into the context. Once the text
+// slides, each step moves every token, and nothing can be kept: of learned positions because they
+// are absolute, of rotary ones because deeper layers have seen what falls out.
 class Reader {
  public:
-  Reader(const Gpt& model, const GenerationOptions& options)
+  Reader(const LanguageModel& model, const GenerationOptions& options)
       : model_(model), use_cache_(options.use_cache), weights_(options.weights) {}
 
   std::vector<double> logits_after(std::span<const Token> text) {
     const NoGrad no_grad;
     const InferenceWeights weights(weights_);
-    const auto block = static_cast<size_t>(model_.config().block_size);
+    const auto block = static_cast<size_t>(model_.block_size());
     Tensor logits;
     if (use_cache_ && text.size() <= block) {
       if (cache_.layers.empty()) cache_ = model_.make_cache();
       logits = model_.next_logits(ids_of(text.subspan(static_cast<size_t>(cache_.length))), cache_);
     } else {
-      const Tensor hidden = model_.transformer(ids_of(text.last(std::min(block, text.size()))));
-      logits = model_.lm_head(select(hidden, 1, -1));
+      logits = model_.next_logits(ids_of(text.last(std::min(block, text.size()))));
     }
     return logits.to(DType::f64).to_vector<double>();
   }
 
  private:
-  const Gpt& model_;
+  const LanguageModel& model_;
   bool use_cache_;
   WeightFormat weights_;
   KvCache cache_;
@@ -124,13 +124,13 @@ Token sample(std::span<const double> logits, const SamplingOptions& options, Gen
   return all.tokens[kept - 1];
 }
 
-void generate(Gpt& model, std::span<const Token> prompt, const GenerationOptions& options,
+void generate(LanguageModel& model, std::span<const Token> prompt, const GenerationOptions& options,
               const std::function<bool(Token)>& on_token) {
   options.sampling.validate();
   check<ConfigError>(options.max_tokens >= 0, "generate: max_tokens is ", options.max_tokens,
                      "; expected 0 or more");
   check<ConfigError>(!prompt.empty(), "generate: the prompt is empty; expected a token or more");
-  const EvalMode eval(model);
+  const EvalMode eval(model.module());
   Generator generator(options.seed);
   Reader reader(model, options);
   std::vector<Token> text(prompt.begin(), prompt.end());
@@ -141,13 +141,12 @@ void generate(Gpt& model, std::span<const Token> prompt, const GenerationOptions
   }
 }
 
-std::string generate_text(Gpt& model, const data::CharTokenizer& tokenizer, std::string_view prompt,
-                          const GenerationOptions& options,
+std::string generate_text(LanguageModel& model, const data::CharTokenizer& tokenizer,
+                          std::string_view prompt, const GenerationOptions& options,
                           const std::function<void(std::string_view)>& on_text) {
-  check<ConfigError>(tokenizer.vocab_size() <= model.config().vocab_size,
-                     "generate: the tokenizer has ", tokenizer.vocab_size(),
-                     " tokens; expected at most the model's vocab_size, ",
-                     model.config().vocab_size);
+  check<ConfigError>(tokenizer.vocab_size() <= model.vocab_size(), "generate: the tokenizer has ",
+                     tokenizer.vocab_size(), " tokens; expected at most the model's vocab_size, ",
+                     model.vocab_size());
   for (const std::string& stop : options.stop) {
     check<ConfigError>(!stop.empty(),
                        "generate: a stop string is empty; expected a character or more");

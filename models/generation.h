@@ -4,7 +4,7 @@
 #include <adjoint/core/inference_weights.h>
 #include <adjoint/core/random.h>
 #include <adjoint/data/char_tokenizer.h>
-#include <adjoint/models/gpt.h>
+#include <adjoint/models/language_model.h>
 
 #include <cstdint>
 #include <functional>
@@ -43,13 +43,13 @@ struct GenerationOptions {
 // Continues a prompt of one token or more. Every token goes to `on_token`, which may end it by
 // returning false. A text that outgrows block_size goes on from its last block_size tokens. The
 // model computes in eval mode and is left in the mode that it was in.
-void generate(Gpt& model, std::span<const data::Token> prompt, const GenerationOptions& options,
-              const std::function<bool(data::Token)>& on_token);
+void generate(LanguageModel& model, std::span<const data::Token> prompt,
+              const GenerationOptions& options, const std::function<bool(data::Token)>& on_token);
 
 // The same on text, without the prompt. `on_text` sees pieces as they become certain (whatever may
 // be the beginning of a stop string is held back).
-std::string generate_text(Gpt& model, const data::CharTokenizer& tokenizer, std::string_view prompt,
-                          const GenerationOptions& options,
+std::string generate_text(LanguageModel& model, const data::CharTokenizer& tokenizer,
+                          std::string_view prompt, const GenerationOptions& options,
                           const std::function<void(std::string_view)>& on_text = {});
 
 }  // namespace adjoint::models

@@ -1,5 +1,4 @@
 #include <adjoint/core/attention.h>
-#include <adjoint/core/autocast.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/dropout.h>
 #include <adjoint/core/error.h>
@@ -7,18 +6,17 @@
 #include <adjoint/core/layout.h>
 #include <adjoint/core/losses.h>
 #include <adjoint/core/pointwise.h>
-#include <adjoint/models/checkpoint.h>
 #include <adjoint/models/gpt.h>
 
 #include <cmath>
 
-#include "models/support/nearest.h"
+#include "models/support/config_fields.h"
+#include "models/support/kv_cache.h"
 
 namespace adjoint::models {
 namespace {
 
-// What a config.json may have: its text takes up to 24 times its size while it is read.
-constexpr uint64_t kMaxConfig = uint64_t{512} << 10;
+constexpr const char* kConfig = "GptConfig";
 
 // A bool mask (new, past + new) that lets each position see itself and what came before.
 Tensor causal_mask(int64_t past, int64_t count) {
@@ -29,19 +27,14 @@ Tensor causal_mask(int64_t past, int64_t count) {
 
 void GptConfig::validate() const {
   // The bounds keep every size of a model, and their products, far from overflow.
-  const auto in_range = [](const char* field, int64_t value, int64_t most) {
-    check<ConfigError>(value >= 1 && value <= most, "GptConfig: ", field, " is ", value,
-                       "; expected a value between 1 and ", most);
-  };
-  in_range("vocab_size", vocab_size, int64_t{1} << 24);
-  in_range("block_size", block_size, int64_t{1} << 24);
-  in_range("n_layer", n_layer, 4096);
-  in_range("n_head", n_head, 4096);
-  in_range("n_embd", n_embd, int64_t{1} << 18);
+  check_config_range(kConfig, "vocab_size", vocab_size, 1, int64_t{1} << 24);
+  check_config_range(kConfig, "block_size", block_size, 1, int64_t{1} << 24);
+  check_config_range(kConfig, "n_layer", n_layer, 1, 4096);
+  check_config_range(kConfig, "n_head", n_head, 1, 4096);
+  check_config_range(kConfig, "n_embd", n_embd, 1, int64_t{1} << 18);
   check<ConfigError>(n_embd % n_head == 0, "GptConfig: n_embd is ", n_embd,
                      "; expected a multiple of n_head, which is ", n_head);
-  check<ConfigError>(dropout >= 0 && dropout < 1, "GptConfig: dropout is ", dropout,
-                     "; expected a value from 0 to below 1");
+  check_config_chance(kConfig, "dropout", dropout);
 }
 
 int64_t GptConfig::parameter_count() const {
@@ -65,17 +58,7 @@ Json GptConfig::to_json() const {
 
 GptConfig GptConfig::from_json(const Json& json) {
   GptConfig config;
-  std::vector<std::string> known;
-  const Json fields = config.to_json();
-  for (const auto& [key, value] : fields.members()) known.push_back(key);
-  for (const auto& [key, value] : json.members()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    const auto near = nearest(key, known);
-    fail<ConfigError>("GptConfig: unknown field \"", key, "\"",
-                      near ? "; did you mean \"" + *near + "\"?" : "");
-  }
-  const auto type = json.get<std::string>("model_type");
-  check<ConfigError>(type == "gpt", "GptConfig: model_type is \"", type, "\"; expected \"gpt\"");
+  check_config_fields(kConfig, json, config.to_json());
   config.vocab_size = json.get<int64_t>("vocab_size");
   config.block_size = json.get<int64_t>("block_size");
   config.n_layer = json.get<int64_t>("n_layer");
@@ -87,14 +70,7 @@ GptConfig GptConfig::from_json(const Json& json) {
   return config;
 }
 
-GptConfig GptConfig::load(const std::string& path) {
-  const Json json = Json::load(path, kMaxConfig);
-  try {
-    return from_json(json);
-  } catch (const ConfigError& error) {
-    fail<ConfigError>(path, ": ", error.what());
-  }
-}
+GptConfig GptConfig::load(const std::string& path) { return load_config<GptConfig>(path); }
 
 GptAttention::GptAttention(const GptConfig& config)
     : c_attn(config.n_embd, 3 * config.n_embd, {.bias = config.bias}),
@@ -112,10 +88,7 @@ Tensor GptAttention::forward(const Tensor& x, const KvCache::Layer* cache, int64
   Tensor k = heads(qkv[1]), v = heads(qkv[2]);
   AttentionOptions options{.dropout_p = is_training() ? dropout_ : 0.0, .is_causal = true};
   if (cache != nullptr) {
-    copy_(slice(cache->keys, 2, past, past + t), k);
-    copy_(slice(cache->values, 2, past, past + t), v);
-    k = slice(cache->keys, 2, 0, past + t);
-    v = slice(cache->values, 2, 0, past + t);
+    append_to_cache(*cache, past, k, v);
     // One query sees all keys; several after others need a mask that is not square.
     options.is_causal = past == 0;
     if (past > 0 && t > 1) options.mask = causal_mask(past, t);
@@ -171,15 +144,8 @@ GptTransformer::GptTransformer(const GptConfig& config)
 }
 
 Tensor GptTransformer::forward(const Tensor& ids, KvCache* cache) const {
-  check<ShapeError>(ids.dim() == 2 && ids.dtype() == DType::i64, "Gpt: ids of shape ", ids.shape(),
-                    " and dtype ", ids.dtype(), "; expected (B, T) of i64");
-  check<AutogradError>(cache == nullptr || !grad_enabled(),
-                       "Gpt: a cache while gradients are recorded, which cannot flow through it; "
-                       "expected NoGrad");
-  const int64_t past = cache == nullptr ? 0 : cache->length, t = ids.size(1);
-  const int64_t block_size = wpe.weight.size(0);
-  check<ShapeError>(t >= 1 && past + t <= block_size, "Gpt: ", t, " tokens after ", past,
-                    "; expected at least one and together at most block_size, ", block_size);
+  const int64_t past = check_context("Gpt", ids, cache, "block_size", wpe.weight.size(0));
+  const int64_t t = ids.size(1);
   const Tensor positions = slice(wpe.weight, 0, past, past + t);  // (T, n_embd)
   Tensor x = dropout(wte(ids) + positions, dropout_, is_training());
   for (size_t i = 0; i < h.size(); ++i) {
@@ -241,46 +207,22 @@ Tensor Gpt::loss(const Tensor& ids, const Tensor& targets) const {
 }
 
 KvCache Gpt::make_cache(int64_t batch) const {
-  check<ShapeError>(batch >= 1, "Gpt::make_cache: batch ", batch, "; expected at least 1");
-  KvCache cache;
-  const Shape shape{batch, config_.n_head, config_.block_size, config_.n_embd / config_.n_head};
-  // What keys and values come in: autocast computes them in bf16.
-  const DType weights = transformer.wte.weight.dtype();
-  const DType dtype = autocast_enabled() && weights == DType::f32 ? DType::bf16 : weights;
-  for (int64_t i = 0; i < config_.n_layer; ++i) {
-    cache.layers.push_back({empty(shape, dtype), empty(shape, dtype)});
-  }
-  return cache;
+  return make_kv_cache("Gpt", config_.n_layer,
+                       {batch, config_.n_head, config_.block_size, config_.n_embd / config_.n_head},
+                       transformer.wte.weight.dtype());
+}
+
+Tensor Gpt::next_logits(const Tensor& ids) const {
+  const NoGrad no_grad;
+  return lm_head(select(transformer(ids), 1, -1));
 }
 
 Tensor Gpt::next_logits(const Tensor& ids, KvCache& cache) const {
   const NoGrad no_grad;
-  const Shape shape = cache.layers.empty() ? Shape{} : cache.layers[0].keys.shape();
-  check<ShapeError>(static_cast<int64_t>(cache.layers.size()) == config_.n_layer &&
-                        ids.dim() == 2 && shape[0] == ids.size(0),
-                    "Gpt::next_logits: ids of shape ", ids.shape(), " and a cache of ",
-                    cache.layers.size(), " layers of shape ", shape,
-                    "; expected make_cache(B) for ids (B, T)");
-  const Tensor hidden = transformer(ids, &cache);  // (B, T, n_embd)
-  return lm_head(select(hidden, 1, -1));
+  check_cache("Gpt", ids, cache, config_.n_layer);
+  return lm_head(select(transformer(ids, &cache), 1, -1));
 }
 
-Gpt Gpt::load(const std::string& dir) {
-  const std::string checkpoint = find_checkpoint(dir).path;
-  const GptConfig config = GptConfig::load(checkpoint + "/config.json");
-  const std::string file = checkpoint + "/model.safetensors";
-  check_parameter_count(file, config.parameter_count());
-  Generator generator;
-  Gpt model(config, generator);
-  load_weights(file, model);
-  return model;
-}
-
-void Gpt::save(const std::string& dir) const {
-  save_model_folder(dir, [this](io::AtomicDirectory& folder) {
-    folder.write("config.json", config_.to_json().dump(2) + "\n");
-    write_weights(folder, *this);
-  });
-}
+Gpt Gpt::load(const std::string& dir) { return load_model<Gpt, GptConfig>(dir); }
 
 }  // namespace adjoint::models

@@ -7,6 +7,7 @@
 
 #include <adjoint/core/json.h>
 #include <adjoint/core/random.h>
+#include <adjoint/models/language_model.h>
 #include <adjoint/nn/embedding.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/module.h>
@@ -41,15 +42,6 @@ struct GptConfig {
   static GptConfig load(const std::string& path);
 
   bool operator==(const GptConfig& other) const = default;
-};
-
-// The keys and values of what was read so far: generating a token costs one token's work.
-struct KvCache {
-  struct Layer {
-    Tensor keys, values;  // (B, n_head, block_size, n_embd / n_head), filled up to `length`
-  };
-  std::vector<Layer> layers;
-  int64_t length = 0;
 };
 
 class GptAttention : public nn::Module<GptAttention> {
@@ -108,7 +100,7 @@ class GptTransformer : public nn::Module<GptTransformer> {
   double dropout_;
 };
 
-class Gpt : public nn::Module<Gpt> {
+class Gpt : public nn::Module<Gpt>, public LanguageModel {
  public:
   // Weights as GPT-2: normal with standard deviation 0.02, the projections back into the residual
   // stream 0.02 / sqrt(2 n_layer), biases 0; from the generator, in a fixed order.
@@ -116,27 +108,22 @@ class Gpt : public nn::Module<Gpt> {
 
   // ids (B, T), i64, T <= block_size -> logits (B, T, vocab_size).
   Tensor forward(const Tensor& ids) const;
-  // The mean over all targets (B, T) of -log p(target), in nats. All logits at once exist only
-  // where hooks or an observer want to see them.
-  Tensor loss(const Tensor& ids, const Tensor& targets) const;
-
-  // A cache for `batch` texts side by side, empty; of bf16 for a model of bf16 or under Autocast.
-  KvCache make_cache(int64_t batch = 1) const;
-  // The logits (B, vocab_size) after ids (B, T), which go on where the cache ends; adds them to it.
-  // Not recorded. ShapeError where cache and ids are longer than block_size together.
-  Tensor next_logits(const Tensor& ids, KvCache& cache) const;
+  Tensor loss(const Tensor& ids, const Tensor& targets) const override;
+  KvCache make_cache(int64_t batch = 1) const override;
+  Tensor next_logits(const Tensor& ids) const override;
+  Tensor next_logits(const Tensor& ids, KvCache& cache) const override;
 
   void members(nn::Visitor& v) override;
   std::string describe() const override;
   const GptConfig& config() const { return config_; }
+  nn::ModuleBase& module() override { return *this; }
+  const nn::ModuleBase& module() const override { return *this; }
+  int64_t vocab_size() const override { return config_.vocab_size; }
+  int64_t block_size() const override { return config_.block_size; }
+  Json config_json() const override { return config_.to_json(); }
 
-  // Reads config.json and model.safetensors from a folder: a run (its newest whole checkpoint), a
-  // checkpoint, or what save() wrote. Throws IoError or ConfigError naming the file and what is
-  // wrong with it; sizes are compared before memory is taken.
+  // As load_language_model().
   static Gpt load(const std::string& dir);
-  // Writes such a folder, whole or not at all. An existing one is replaced if it holds nothing but
-  // a model; IoError otherwise.
-  void save(const std::string& dir) const;
 
   nn::Linear lm_head;  // tied to transformer.wte
   GptTransformer transformer;

@@ -14,7 +14,7 @@ constexpr int64_t kEvaluationTokens = 4096;
 
 }  // namespace
 
-std::optional<double> mean_loss(const Gpt& model, std::span<const data::Token> tokens,
+std::optional<double> mean_loss(const LanguageModel& model, std::span<const data::Token> tokens,
                                 int64_t seq_len, const std::function<bool()>& stop) {
   check<ConfigError>(seq_len >= 1, "mean_loss: seq_len is ", seq_len, "; expected at least 1");
   const NoGrad no_grad;
@@ -30,17 +30,17 @@ std::optional<double> mean_loss(const Gpt& model, std::span<const data::Token> t
   return sum / static_cast<double>(batches.targets());
 }
 
-GptTask::GptTask(Gpt& model, const data::CharTokenizer& tokenizer, std::vector<data::Token> train,
-                 std::vector<data::Token> validation, const GptTaskOptions& options)
+GptTask::GptTask(LanguageModel& model, const data::Tokenizer& tokenizer,
+                 std::vector<data::Token> train, std::vector<data::Token> validation,
+                 const GptTaskOptions& options)
     : model_(model),
       tokenizer_(tokenizer),
       train_(std::move(train)),
       validation_(std::move(validation)),
       options_(options),
       batches_(train_, options.batch_size, options.seq_len, options.seed) {
-  check<ConfigError>(options.seq_len <= model.config().block_size, "GptTask: seq_len is ",
-                     options.seq_len, "; expected at most the model's block_size, ",
-                     model.config().block_size);
+  check<ConfigError>(options.seq_len <= model.block_size(), "GptTask: seq_len is ", options.seq_len,
+                     "; expected at most the model's block_size, ", model.block_size());
   check<ConfigError>(validation_.size() >= 2, "GptTask: the validation text has ",
                      validation_.size(), " tokens; expected at least 2");
 }
@@ -57,11 +57,11 @@ std::optional<Validation> GptTask::validate(const std::function<bool()>& stop) {
 }
 
 void GptTask::add_files(io::AtomicDirectory& folder) {
-  folder.write("config.json", model_.config().to_json().dump(2) + "\n");
+  folder.write("config.json", model_.config_json().dump(2) + "\n");
   folder.write("tokenizer.json", tokenizer_.to_json().dump(2) + "\n");
 }
 
-optim::AdamW make_gpt_optimizer(const Gpt& model, const GptOptimizerOptions& options) {
+optim::AdamW make_gpt_optimizer(const nn::ModuleBase& model, const GptOptimizerOptions& options) {
   auto [matrices, vectors] = optim::split_by_dimension(model.parameters());
   const optim::AdamWOptions common{.lr = options.lr,
                                    .betas = {options.beta1, options.beta2},

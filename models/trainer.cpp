@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 
@@ -54,10 +55,12 @@ constexpr const char* kPerSecond = "_per_second";
 // JSON has no NaN; nothing that is not finite gets here but what a validation or test found.
 Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 
-// Whether the last line of the metrics, all of which are whole, is that of a test: it has no loss
-// of a step.
+// Whether the last whole line of the metrics is that of a test: it has no loss of a step.
 bool has_test_line(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return false;
   std::string text = io::read_text(path);
+  text.resize(text.rfind('\n') + 1);
   if (text.empty()) return false;
   text.pop_back();
   return !Json::parse(text.substr(text.rfind('\n') + 1), path).contains("train_loss");
@@ -206,8 +209,6 @@ TrainingEnd Trainer::run(const TrainerEvents& events) {
 // Reads the test set once in the life of a run, or again where a kill left no line of it.
 void Trainer::test(const TrainerEvents& events) {
   const std::string path = run_ + "/metrics.jsonl";
-  cut_metrics(path, state_.step);
-  MetricsFile metrics_file(path);
   if (has_test_line(path)) return;
   const std::string best = run_ + "/" + checkpoint_name(state_.best_step);
   if (options_.keep_best && state_.best_loss && !io::manifest_error(best)) {
@@ -219,7 +220,8 @@ void Trainer::test(const TrainerEvents& events) {
   if (metrics.empty()) return;
   Json line = Json::object({{"step", state_.step}});
   for (const Metric& metric : metrics) line[metric.name] = number(metric.value);
-  metrics_file.append(line);
+  cut_metrics(path, state_.step);
+  MetricsFile(path).append(line);
   if (events.on_test) events.on_test(metrics, line);
 }
 

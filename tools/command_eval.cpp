@@ -31,8 +31,8 @@ int command_eval(const Arguments& arguments) {
   check<IoError>(targets > 0,
                  "--data: the text has one character; expected at least two, for each "
                  "is predicted from those before it");
-  model.eval();
-  const double loss = *models::mean_loss(model, tokens, model.config().block_size);
+  model->module().eval();
+  const double loss = *models::mean_loss(*model, tokens, model->block_size());
   if (json) {
     std::cout << Json::object(
                      {{"loss", loss}, {"perplexity", std::exp(loss)}, {"targets", targets}})

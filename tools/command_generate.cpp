@@ -41,7 +41,7 @@ int command_generate(const Arguments& arguments) {
       train::load_saved_model(train::open_checkpoint("adjoint generate", "--model", model_dir));
   tokenizer.encode(prompt, "--prompt");  // before anything is printed
   std::cout << prompt;
-  models::generate_text(model, tokenizer, prompt, options,
+  models::generate_text(*model, tokenizer, prompt, options,
                         [](std::string_view text) { std::cout << text << std::flush; });
   std::cout << "\n";
   return 0;

@@ -42,6 +42,12 @@ data::TextCorpus generated_corpus(int64_t seed) {
 
 }  // namespace
 
+std::string hexadecimal(uint64_t number) {
+  char hex[17];
+  std::snprintf(hex, sizeof(hex), "%016llx", static_cast<unsigned long long>(number));
+  return hex;
+}
+
 LearningText load_text(const TextSettings& settings) {
   check<UsageError>(!settings.data.empty() || settings.val_data.empty(),
                     "--val-data: a text to be examined on without one to learn; expected --data "
@@ -75,10 +81,7 @@ LearningText load_text(const TextSettings& settings) {
                      std::to_string(text.split.train.size()) + " bytes to learn, " +
                      std::to_string(text.split.validation.size()) + " to be examined on (" +
                      held_out + ")";
-  char hex[17];
-  std::snprintf(hex, sizeof(hex), "%016llx",
-                static_cast<unsigned long long>(data::fingerprint(text.split)));
-  text.fingerprint = hex;
+  text.fingerprint = hexadecimal(data::fingerprint(text.split));
   return text;
 }
 

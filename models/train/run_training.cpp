@@ -4,6 +4,7 @@
 #include <adjoint/core/device_info.h>
 #include <adjoint/core/parallel.h>
 #include <adjoint/models/checkpoint.h>
+#include <adjoint/models/gpt_task.h>
 #include <adjoint/optim/groups.h>
 #include <adjoint/optim/schedule.h>
 
@@ -132,6 +133,11 @@ int run_training(const OptionTable& table, const TrainSettings& s, RunFolder& fo
   const Autocast autocast(s.autocast == "bf16");
   const models::TrainingEnd end = trainer.run(events);
   return report_end(end, s, trainer, command, tested, progress);
+}
+
+optim::AdamW make_optimizer(const nn::ModuleBase& model, const TrainSettings& s) {
+  return models::make_gpt_optimizer(
+      model, {.lr = s.lr, .beta1 = s.beta1, .beta2 = s.beta2, .weight_decay = s.weight_decay});
 }
 
 std::string describe_parameters(const nn::ModuleBase& model, const std::string& more) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <adjoint/models/trainer.h>
-#include <adjoint/optim/optimizer.h>
+#include <adjoint/optim/adam.h>
 
 #include <functional>
 #include <string>
@@ -34,6 +34,9 @@ struct Training {
 // Trains with AdamW's cosine schedule from the settings; the exit status of the program.
 int run_training(const OptionTable& table, const TrainSettings& settings, RunFolder& folder,
                  const Invocation& invocation, const Training& training);
+
+// AdamW from the settings, with weight decay on matrices and embeddings only.
+optim::AdamW make_optimizer(const nn::ModuleBase& model, const TrainSettings& settings);
 
 // "model: 816384 parameters (798976 with weight decay, 17408 without)" + more.
 std::string describe_parameters(const nn::ModuleBase& model, const std::string& more = "");

@@ -21,11 +21,11 @@ std::string open_checkpoint(const std::string& program, const std::string& optio
 }
 
 SavedModel load_saved_model(const std::string& checkpoint) {
+  auto model = models::load_language_model(checkpoint);
   const std::string file = checkpoint + "/tokenizer.json";
   auto tokenizer = data::CharTokenizer::load(file);
-  models::Gpt model = models::Gpt::load(checkpoint);
-  check<IoError>(tokenizer.vocab_size() == model.config().vocab_size, file, ": has ",
-                 tokenizer.vocab_size(), " characters; expected the ", model.config().vocab_size,
+  check<IoError>(tokenizer.vocab_size() == model->vocab_size(), file, ": has ",
+                 tokenizer.vocab_size(), " characters; expected the ", model->vocab_size(),
                  " of the model's config.json");
   return {std::move(model), std::move(tokenizer)};
 }

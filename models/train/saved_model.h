@@ -3,9 +3,12 @@
 
 #include <adjoint/data/char_tokenizer.h>
 #include <adjoint/models/checkpoint.h>
-#include <adjoint/models/gpt.h>
+#include <adjoint/models/language_model.h>
 
+#include <memory>
 #include <string>
+
+#include "models/train/option_table.h"
 
 namespace adjoint::train {
 
@@ -17,8 +20,18 @@ void show_passed_over(const std::string& program, const models::FoundCheckpoint&
 std::string open_checkpoint(const std::string& program, const std::string& option,
                             const std::string& dir);
 
+// An option that the model in `source` decides: UsageError where another value was given, one by
+// one or by a preset.
+template <class T>
+void check_agrees(const OptionTable& table, const char* option, const T& given, const T& there,
+                  const std::string& source) {
+  const std::string& origin = table.origin(option);
+  check<UsageError>(origin == "default" || given == there, "--", option, ": ", given, " (", origin,
+                    "), but the model in ", source, " has ", there, "; leave it out");
+}
+
 struct SavedModel {
-  models::Gpt model;
+  std::unique_ptr<models::LanguageModel> model;
   data::CharTokenizer tokenizer;
 };
 

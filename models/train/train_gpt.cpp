@@ -2,7 +2,9 @@
 #include <adjoint/models/generation.h>
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/gpt_task.h>
+#include <adjoint/models/llama.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "models/train/corpus.h"
@@ -19,8 +21,10 @@ constexpr const char* kProgram = "train_gpt";
 
 struct GptSettings : TextSettings {
   SampleSettings samples;
+  std::string arch = "gpt2";
   int64_t n_layer = 4;
   int64_t n_head = 4;
+  int64_t n_kv_head = 0;
   int64_t n_embd = 128;
   bool bias = true;
 };
@@ -37,10 +41,14 @@ OptionTable make_table(GptSettings& settings) {
   table.section("Model");
   table.add("seq-len", &settings.seq_len, "N", "tokens a sequence: the model's context",
             {.least = 1, .most = 1 << 20});
+  table.add("arch", &settings.arch, std::vector<std::string>{"gpt2", "llama"},
+            "llama: RMSNorm, rotary positions, SwiGLU, grouped queries, no biases");
   table.add("n-layer", &settings.n_layer, "N", "Transformer blocks", {.least = 1, .most = 4096});
   table.add("n-head", &settings.n_head, "N", "attention heads", {.least = 1, .most = 4096});
+  table.add("n-kv-head", &settings.n_kv_head, "N",
+            "of llama: heads of keys and values; 0: half of --n-head", {.least = 0, .most = 4096});
   table.add("n-embd", &settings.n_embd, "N", "width", {.least = 1, .most = 1 << 18});
-  table.add("bias", &settings.bias, "biases in linear layers and norms");
+  table.add("bias", &settings.bias, "of gpt2: biases, in layers and norms");
   // char is nanoGPT's configuration for a CPU; 124m is GPT-2's smallest.
   table.preset("char", {{"n-layer", "4"},
                         {"n-head", "4"},
@@ -79,7 +87,9 @@ OptionTable make_table(GptSettings& settings) {
   return table;
 }
 
-models::GptConfig config_of(const GptSettings& s, int64_t vocab_size) {
+using Model = std::unique_ptr<models::LanguageModel>;
+
+models::GptConfig gpt_config(const GptSettings& s, int64_t vocab_size) {
   return {.vocab_size = vocab_size,
           .block_size = s.seq_len,
           .n_layer = s.n_layer,
@@ -89,33 +99,66 @@ models::GptConfig config_of(const GptSettings& s, int64_t vocab_size) {
           .bias = s.bias};
 }
 
-// The configuration of the model in `source` to start from; options that were given, one by one or
-// by a preset, must agree with it.
-models::GptConfig initial_config(const OptionTable& table, GptSettings& s,
-                                 const std::string& source, const models::GptConfig& config) {
-  const auto agree = [&](const char* option, auto given, auto there) {
-    const std::string& origin = table.origin(option);
-    check<UsageError>(origin == "default" || given == there, "--", option, ": ", given, " (",
-                      origin, "), but the model in ", source, " has ", there, "; leave it out");
+models::LlamaConfig llama_config(const GptSettings& s, int64_t vocab_size) {
+  const int64_t kv_heads = s.n_kv_head > 0 ? s.n_kv_head : std::max<int64_t>(s.n_head / 2, 1);
+  check<UsageError>(s.n_head % kv_heads == 0, "--n-kv-head: ", kv_heads,
+                    " does not divide --n-head, ", s.n_head, "; expected a divisor");
+  return {.vocab_size = vocab_size,
+          .max_position_embeddings = s.seq_len,
+          .num_hidden_layers = s.n_layer,
+          .num_attention_heads = s.n_head,
+          .num_key_value_heads = kv_heads,
+          .hidden_size = s.n_embd,
+          .intermediate_size = models::LlamaConfig::default_intermediate_size(s.n_embd),
+          .dropout = s.dropout};
+}
+
+Model new_model(const GptSettings& s, int64_t vocab_size, Generator& generator) {
+  check<UsageError>(s.n_embd % s.n_head == 0, "--n-embd: ", s.n_embd,
+                    " is not a multiple of --n-head, ", s.n_head, "; expected one");
+  try {
+    if (s.arch == "llama") {
+      return std::make_unique<models::Llama>(llama_config(s, vocab_size), generator);
+    }
+    return std::make_unique<models::Gpt>(gpt_config(s, vocab_size), generator);
+  } catch (const ConfigError& error) {
+    fail<UsageError>(error.what());
+  }
+}
+
+// A model like the one in `source`, whose configuration is taken over but for the dropout.
+Model model_like(const models::LanguageModel& start, const std::string& source,
+                 const OptionTable& table, GptSettings& s, Generator& generator) {
+  const auto agree = [&](const char* option, const auto& given, const auto& there) {
+    check_agrees(table, option, given, there, source);
   };
-  agree("n-layer", s.n_layer, config.n_layer);
-  agree("n-head", s.n_head, config.n_head);
-  agree("n-embd", s.n_embd, config.n_embd);
-  agree("bias", s.bias, config.bias);
-  if (table.origin("seq-len") == "default") s.seq_len = config.block_size;
-  check<UsageError>(s.seq_len <= config.block_size, "--seq-len: ", s.seq_len,
-                    " is longer than the context of the model in ", source, ", ", config.block_size,
-                    "; expected at most that");
-  models::GptConfig result = config;
-  result.dropout = s.dropout;
-  return result;
+  if (const auto* gpt = dynamic_cast<const models::Gpt*>(&start)) {
+    models::GptConfig config = gpt->config();
+    agree("arch", s.arch, std::string("gpt2"));
+    agree("n-layer", s.n_layer, config.n_layer);
+    agree("n-head", s.n_head, config.n_head);
+    agree("n-embd", s.n_embd, config.n_embd);
+    agree("bias", s.bias, config.bias);
+    config.dropout = s.dropout;
+    s.arch = "gpt2";
+    return std::make_unique<models::Gpt>(config, generator);
+  }
+  models::LlamaConfig config = dynamic_cast<const models::Llama&>(start).config();
+  agree("arch", s.arch, std::string("llama"));
+  agree("n-layer", s.n_layer, config.num_hidden_layers);
+  agree("n-head", s.n_head, config.num_attention_heads);
+  agree("n-kv-head", s.n_kv_head, config.num_key_value_heads);
+  agree("n-embd", s.n_embd, config.hidden_size);
+  config.dropout = s.dropout;
+  s.arch = "llama";
+  return std::make_unique<models::Llama>(config, generator);
 }
 
 // What a run is made of, in the order in which it is found.
 struct Session {
   LearningText text;
   std::optional<data::CharTokenizer> tokenizer;
-  std::unique_ptr<models::Gpt> model;
+  Model model;
 };
 
 // A run that began with --init goes on from its own checkpoint: the other folder may be gone.
@@ -127,23 +170,19 @@ Session prepare(const OptionTable& table, GptSettings& s,
   Generator generator(static_cast<uint64_t>(s.seed));
   if (s.init.empty()) {
     session.tokenizer = data::CharTokenizer::from_text(split.train + split.validation);
-    const models::GptConfig config = config_of(s, session.tokenizer->vocab_size());
-    check<UsageError>(s.n_embd % s.n_head == 0, "--n-embd: ", s.n_embd,
-                      " is not a multiple of --n-head, ", s.n_head, "; expected one");
-    try {
-      config.validate();
-    } catch (const ConfigError& error) {
-      fail<UsageError>(error.what());
-    }
-    session.model = std::make_unique<models::Gpt>(config, generator);
+    session.model = new_model(s, session.tokenizer->vocab_size(), generator);
     return session;
   }
   const std::string source = checkpoint ? *checkpoint : open_checkpoint(kProgram, "--init", s.init);
   SavedModel start = load_saved_model(source);
   session.tokenizer = std::move(start.tokenizer);
-  session.model = std::make_unique<models::Gpt>(
-      initial_config(table, s, source, start.model.config()), generator);
-  session.model->load_state_dict(start.model.state_dict());
+  session.model = model_like(*start.model, source, table, s, generator);
+  const int64_t longest = session.model->block_size();
+  if (table.origin("seq-len") == "default") s.seq_len = longest;
+  check<UsageError>(s.seq_len <= longest, "--seq-len: ", s.seq_len,
+                    " is longer than the context of the model in ", source, ", ", longest,
+                    "; expected at most that");
+  session.model->module().load_state_dict(start.model->module().state_dict());
   return session;
 }
 
@@ -172,17 +211,18 @@ Json identity(const GptSettings& s, const Session& session) {
   Json all = identity_of(s);
   all["seq-len"] = s.seq_len;
   all["data"] = session.text.fingerprint;
-  all["model"] = session.model->config().to_json();
+  all["model"] = session.model->config_json();
+  if (s.arch != "gpt2") all["arch"] = s.arch;  // older runs have no such entry
   all["init"] = s.init;
   return all;
 }
 
 std::vector<std::string> description(const Session& session) {
-  const models::GptConfig& config = session.model->config();
+  const models::LanguageModel& model = *session.model;
   return {session.text.description,
-          describe_parameters(*session.model,
-                              ", a vocabulary of " + std::to_string(config.vocab_size) +
-                                  " characters, context " + std::to_string(config.block_size))};
+          describe_parameters(model.module(),
+                              ", a vocabulary of " + std::to_string(model.vocab_size()) +
+                                  " characters, context " + std::to_string(model.block_size()))};
 }
 
 // What samples begin with: --prompt, or where the default is not in the text, any character of it.
@@ -217,9 +257,7 @@ int train(const OptionTable& table, GptSettings& s, const Invocation& invocation
   models::GptTask task(
       *session.model, *session.tokenizer, std::move(tokens.train), std::move(tokens.validation),
       {.batch_size = s.batch_size, .seq_len = s.seq_len, .seed = static_cast<uint64_t>(s.seed)});
-  optim::AdamW optimizer = models::make_gpt_optimizer(
-      *session.model,
-      {.lr = s.lr, .beta1 = s.beta1, .beta2 = s.beta2, .weight_decay = s.weight_decay});
+  optim::AdamW optimizer = make_optimizer(session.model->module(), s);
   return run_training(
       table, s, folder, invocation,
       {.task = task,
