@@ -1,5 +1,6 @@
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/error.h>
+#include <adjoint/data/char_tokenizer.h>
 #include <adjoint/models/gpt_task.h>
 #include <adjoint/optim/adam.h>
 #include <gtest/gtest.h>
