@@ -1,9 +1,11 @@
 // Maxima of windows. Rows of results are computed by vectors: a row of the input is first taken
 // apart by its columns' remainders modulo the stride, so that what an element of the window reads
-// for neighbouring results lies side by side.
+// for neighbouring results lies side by side. With stride 2, where no padding is read, that is done
+// in registers.
 #include "core/kernels/pool.h"
 
 #include "core/kernels/rows.h"
+#include "core/simd/lanes.h"
 
 namespace adjoint::kernels::ADJOINT_ISA {
 namespace {
@@ -81,15 +83,23 @@ struct Block {
   alignas(kLine) A which[kColumns];
 };
 
+// Takes the value where it wins.
+template <bool kIndices, class A>
+ADJOINT_INLINE void add(Vec<A> value, int64_t number, Vec<A>& best, Vec<A>& which) {
+  const Mask<A> better = (value > best) | is_nan(value);
+  best = select(better, value, best);
+  if constexpr (kIndices) which = select(better, Vec<A>(number), which);
+}
+
 // The elements of one row of the windows against the best so far; `number` is that of the first.
 template <class T, bool kIndices>
 ADJOINT_INLINE void add_row(const MaxPool& op, const T* row, int64_t column, int64_t n,
                             int64_t number, Block<Computed<T>>& block) {
   using A = Computed<T>;
   using V = Vec<A>;
-  alignas(kLine) A apart[kMaxStride][kColumns + kMaxReach];
   const int64_t stride = op.stride[2], shift = column * stride - op.padding[2];
   const int64_t reach = (op.kernel[2] - 1) * op.dilation[2];
+  alignas(kLine) A apart[kMaxStride][kColumns + kMaxReach];
   for (int64_t r = 0; r < min_of(stride, reach + 1); ++r) {
     take_apart(row, op.in[2], stride, shift + r, apart[r], n + (reach - r) / stride);
   }
@@ -98,13 +108,56 @@ ADJOINT_INLINE void add_row(const MaxPool& op, const T* row, int64_t column, int
     if constexpr (kIndices) which = load(block.which + j, lanes);
     for (int64_t k = 0; k < op.kernel[2]; ++k) {
       const int64_t at = k * op.dilation[2];
-      const V value = load(apart[at % stride] + j + at / stride, lanes);
-      const Mask<A> better = (value > best) | is_nan(value);
-      best = select(better, value, best);
-      if constexpr (kIndices) which = select(better, V(number + k), which);
+      add<kIndices>(load(apart[at % stride] + j + at / stride, lanes), number + k, best, which);
     }
     store(best, block.best + j, lanes);
     if constexpr (kIndices) store(which, block.which + j, lanes);
+  });
+}
+
+// Whether results [column, column + n) of a row are those of pool_pairs: columns in pairs, none of
+// them padding.
+ADJOINT_INLINE bool in_pairs(const MaxPool& op, int64_t column, int64_t n) {
+  const int64_t first = 2 * column - op.padding[2];
+  return op.stride[2] == 2 && op.dilation[2] == 1 && first >= 0 &&
+         first + 2 * (n - 1) + op.kernel[2] <= op.in[2];
+}
+
+template <class T, bool kIndices>
+ADJOINT_INLINE void pool_pairs(const MaxPool& op, const Place& at, int64_t column, int64_t n) {
+  using A = Computed<T>;
+  using V = Vec<A>;
+  const int64_t first = 2 * column - op.padding[2];
+  int64_t offset[kMaxElements], elements = 0;
+  for (int64_t d = at.depth[0]; d < at.depth[1]; d += op.dilation[0]) {
+    for (int64_t h = at.height[0]; h < at.height[1]; h += op.dilation[1]) {
+      for (int64_t k = 0; k < op.kernel[2]; ++k) {
+        offset[elements++] = (d * op.in[1] + h) * op.in[2] + first + k;
+      }
+    }
+  }
+  const T* const x = static_cast<const T*>(op.x) + at.plane;
+  T* const y = static_cast<T*>(op.y) + at.row + column;
+  for_vectors<V::size>(n, [&](int64_t j, int lanes) {
+    V best = lowest<A>(), which = 0;
+    for (int64_t row = 0; row < elements; row += op.kernel[2]) {
+      for (int64_t k = 0; k < op.kernel[2]; k += 2) {
+        const bool both = k + 1 < op.kernel[2];
+        const T* const from = x + offset[row + k] + 2 * j;
+        const int count = 2 * lanes - (both ? 0 : 1);  // not beyond the last window
+        const V low = load(from, count < V::size ? count : V::size);
+        const V high = count <= V::size ? V(0) : load(from + V::size, count - V::size);
+        add<kIndices>(evens(low, high), row + k, best, which);
+        if (both) add<kIndices>(odds(low, high), row + k + 1, best, which);
+      }
+    }
+    store(best, y + j, lanes);
+    if constexpr (kIndices) {
+      alignas(kLine) A found[V::size];
+      which.store(found);
+      int64_t* const to = op.indices + at.row + column + j;
+      for (int i = 0; i < lanes; ++i) to[i] = offset[static_cast<int64_t>(found[i])] + 2 * (j + i);
+    }
   });
 }
 
@@ -112,6 +165,7 @@ ADJOINT_INLINE void add_row(const MaxPool& op, const T* row, int64_t column, int
 template <class T, bool kIndices>
 ADJOINT_INLINE void pool_block(const MaxPool& op, const Place& at, int64_t column, int64_t n) {
   using A = Computed<T>;
+  if (in_pairs(op, column, n)) return pool_pairs<T, kIndices>(op, at, column, n);
   Block<A> block;
   for (int64_t j = 0; j < n; ++j) block.best[j] = lowest<A>();
   if constexpr (kIndices) __builtin_memset(block.which, 0, sizeof block.which);
