@@ -403,6 +403,12 @@ bool OptionTable::given(std::string_view name) const {
          (option->origin == kCommandLine || option->origin == environment_name(option->name));
 }
 
+void OptionTable::default_is(std::string_view name, std::string text) {
+  Option* option = find(name);
+  check(option != nullptr, "OptionTable: --", name, " is not declared");
+  option->default_text = std::move(text);
+}
+
 void OptionTable::derived(std::string_view name, std::string origin) {
   Option* option = find(name);
   check(option != nullptr, "OptionTable: --", name, " is not declared");

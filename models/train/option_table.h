@@ -74,6 +74,8 @@ class OptionTable {
   void positional(std::vector<std::string>* values, std::string metavar, std::string help);
   // Values that --preset NAME gives to options.
   void preset(std::string name, Settings settings);
+  // What --help says of a default that follows from others.
+  void default_is(std::string_view name, std::string text);
   // Lines printed after the options by --help.
   void epilogue(std::string text) { epilogue_ = std::move(text); }
 

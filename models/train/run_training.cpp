@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 #include "models/train/progress.h"
 #include "models/train/system.h"
@@ -93,8 +94,12 @@ int report_end(models::TrainingEnd end, const TrainSettings& s, const models::Tr
 int run_training(const OptionTable& table, const TrainSettings& s, RunFolder& folder,
                  const Invocation& invocation, const Training& training) {
   const std::optional<std::string>& checkpoint = folder.checkpoint();
-  const optim::CosineSchedule schedule(
-      {.lr = s.lr, .min_lr = s.min_lr, .steps = s.steps, .warmup = s.warmup});
+  std::optional<optim::CosineSchedule> cosine;
+  if (training.schedule == nullptr) {
+    cosine.emplace(
+        optim::CosineOptions{.lr = s.lr, .min_lr = s.min_lr, .steps = s.steps, .warmup = s.warmup});
+  }
+  const optim::Schedule& schedule = cosine ? *cosine : *training.schedule;
   models::TrainerOptions options = trainer_options(s);
   options.keep_best = training.keep_best;
   models::Trainer trainer(training.task, training.optimizer, schedule, options, s.out,

@@ -27,11 +27,13 @@ struct Training {
   Json identity;                         // of the run: what must stay the same
   std::vector<std::string> description;  // lines that are shown first
   bool keep_best = false;                // see TrainerOptions
+  // Of the learning rate; nullptr: a cosine, from the settings.
+  const optim::Schedule* schedule = nullptr;
   // Something to be seen after a step, shown above the bar; empty: nothing.
   std::function<std::string(int64_t step)> sample = {};
 };
 
-// Trains with AdamW's cosine schedule from the settings; the exit status of the program.
+// Trains; the exit status of the program.
 int run_training(const OptionTable& table, const TrainSettings& settings, RunFolder& folder,
                  const Invocation& invocation, const Training& training);
 
