@@ -2,7 +2,13 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/random_tensors.h>
+#include <adjoint/models/cnn.h>
+#include <adjoint/models/dcgan.h>
 #include <adjoint/models/gpt.h>
+#include <adjoint/models/mlp.h>
+#include <adjoint/models/resnet.h>
+#include <adjoint/models/vae.h>
+#include <adjoint/models/vit.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/attention.h>
 #include <adjoint/nn/containers.h>
@@ -47,6 +53,9 @@ std::vector<std::function<Made()>> every_module() {
       .vocab_size = 7, .block_size = 4, .n_layer = 2, .n_head = 2, .n_embd = 4};
   models::GptConfig plain = config;
   plain.bias = false;
+  const models::VitOptions vit{.num_layers = 2, .num_heads = 2, .hidden_dim = 4, .mlp_dim = 6};
+  const models::DcganOptions gan{
+      .image_size = 8, .latent = 3, .generator_width = 2, .discriminator_width = 2};
   return {
       make<MultiHeadAttention>(4, 2),
       make<MultiHeadAttention>(4, 2, MultiHeadAttentionOptions{.bias = false}),
@@ -92,6 +101,19 @@ std::vector<std::function<Made()>> every_module() {
       make<models::GptTransformer>(config),
       [config] { return std::make_unique<models::Gpt>(config); },
       [plain] { return std::make_unique<models::Gpt>(plain); },
+      make<models::Mlp>(models::MlpOptions{.in_features = 4, .hidden = 3}),
+      make<models::Cnn>(models::CnnOptions{.image_size = 8, .channels = {2, 3}, .hidden = 4}),
+      make<models::ResNetBlock>(2, 4, 2, models::ResNetShortcut::a),
+      make<models::ResNetBlock>(2, 4, 2, models::ResNetShortcut::b),
+      make<models::ResNet>(models::ResNetOptions{.depth = 8}),
+      make<models::VitMlp>(vit),
+      make<models::VitBlock>(vit),
+      make<models::VitEncoder>(vit),
+      make<models::Vit>(vit),
+      make<models::Vae>(models::VaeOptions{.pixels = 9, .hidden = 4, .latent = 2}),
+      make<models::DcganGenerator>(gan),
+      make<models::DcganDiscriminator>(gan),
+      make<models::Dcgan>(gan),
   };
 }
 
