@@ -18,8 +18,12 @@
 #include <adjoint/core/random_tensors.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/models/gpt.h>
+#include <adjoint/models/resnet.h>
 #include <adjoint/nn/activation.h>
+#include <adjoint/nn/convolution.h>
+#include <adjoint/nn/flatten.h>
 #include <adjoint/nn/linear.h>
+#include <adjoint/nn/pooling.h>
 #include <adjoint/nn/sequential.h>
 #include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
@@ -147,6 +151,38 @@ void mlp_mnist() {
     optimizer.step();
   });
   out("mlp_mnist", "train", 64 / t, "samples/s");
+}
+
+void cnn_mnist() {
+  manual_seed(0);
+  nn::Sequential m(nn::Conv2d(1, 32, 3, {.padding = 1}), nn::ReLU(), nn::MaxPool2d(2),
+                   nn::Conv2d(32, 64, 3, {.padding = 1}), nn::ReLU(), nn::MaxPool2d(2),
+                   nn::Flatten(), nn::Linear(3136, 128), nn::ReLU(), nn::Linear(128, 10));
+  const Tensor x = randn({64, 1, 28, 28}), y = randint(0, 10, {64});
+  optim::Adam optimizer(m.parameters(), {.lr = 1e-3});
+  const double t = median_time(
+      [&] {
+        optimizer.zero_grad();
+        cross_entropy(m(x), y).backward();
+        optimizer.step();
+      },
+      3);
+  out("cnn_mnist", "train", 64 / t, "samples/s");
+}
+
+void resnet18_cifar() {
+  manual_seed(0);
+  const models::ResNet m({.depth = 18, .in_channels = 3, .classes = 10});
+  const Tensor x = randn({32, 3, 32, 32}), y = randint(0, 10, {32});
+  optim::SGD optimizer(m.parameters(), {.lr = 0.1, .momentum = 0.9});
+  const double t = median_time(
+      [&] {
+        optimizer.zero_grad();
+        cross_entropy(m(x), y).backward();
+        optimizer.step();
+      },
+      6, 3, 1);
+  out("resnet18_cifar", "train", 32 / t, "samples/s");
 }
 
 models::GptConfig config_of(int64_t vocab, int64_t block, int64_t layers, int64_t heads,
@@ -336,8 +372,8 @@ constexpr Group kGroups[] = {{"gemm", &gemm},
                              {"overhead", &overhead},
                              {"mlp_tiny", &mlp_tiny},
                              {"mlp_mnist", &mlp_mnist},
-                             {"cnn_mnist", nullptr},
-                             {"resnet18_cifar", nullptr},
+                             {"cnn_mnist", &cnn_mnist},
+                             {"resnet18_cifar", &resnet18_cifar},
                              {"lstm_char", nullptr},
                              {"gpt_char", &gpt_char},
                              {"gpt_10m", &gpt_10m},
