@@ -40,6 +40,14 @@ int64_t of_linear_loss(const Op& op, const Tensor&) {
   return op.input(0).numel() * op.input(1).size(0);
 }
 
+// weight_ih of all steps and weight_hh of each, and of lstm what projects
+int64_t of_recurrent(const Op& op, const Tensor&) {
+  const Tensor &x = op.input(0), &weight_ih = op.input(3), &weight_hr = op.input(7);
+  const int64_t width = weight_ih.size(1), rows = width == 0 ? 0 : x.numel() / width;
+  return rows *
+         (weight_ih.numel() + op.input(4).numel() + (weight_hr.defined() ? weight_hr.numel() : 0));
+}
+
 constexpr struct {
   std::string_view op;
   Rule rule;
@@ -57,6 +65,14 @@ constexpr struct {
     {"conv_transpose1d", of_transposed},
     {"conv_transpose2d", of_transposed},
     {"conv_transpose3d", of_transposed},
+    {"lstm", of_recurrent},
+    {"gru", of_recurrent},
+    {"rnn_tanh", of_recurrent},
+    {"rnn_relu", of_recurrent},
+    {"lstm_cell", of_recurrent},
+    {"gru_cell", of_recurrent},
+    {"rnn_tanh_cell", of_recurrent},
+    {"rnn_relu_cell", of_recurrent},
 };
 
 }  // namespace
@@ -65,13 +81,23 @@ class MultiplyAddCounter::Watch : public ChainedObserver {
  public:
   int64_t count = 0;
 
-  // What hands its work to other operators has no result of its own: those count.
+  // What hands its work to other operators has no result of its own: those count. One that has
+  // several counts with the first.
   void on_output(const Op& op, const Tensor& output) override {
     ChainedObserver::on_output(op, output);
+    if (counted_ == &op) return;
+    counted_ = &op;
     for (const auto& [name, rule] : kRules) {
       if (name == op.name()) count += rule(op, output);
     }
   }
+  void on_end(const Op& op) override {
+    ChainedObserver::on_end(op);
+    counted_ = nullptr;  // results follow each other, and another operator may have this address
+  }
+
+ private:
+  const Op* counted_ = nullptr;
 };
 
 MultiplyAddCounter::MultiplyAddCounter() : watch_(std::make_unique<Watch>()) {}

@@ -29,6 +29,7 @@
 #include <adjoint/core/pooling.h>
 #include <adjoint/core/random_tensors.h>
 #include <adjoint/core/rearranging.h>
+#include <adjoint/core/recurrent.h>
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/scans.h>
 #include <adjoint/core/sorting.h>

@@ -9,8 +9,8 @@
 
 namespace adjoint::detail {
 
-// Calls f for each tensor of what a function takes or returns: a Tensor, or vectors, pairs and
-// tuples of them. Passes over anything else.
+// Calls f for each tensor of what a function takes or returns: a Tensor, vectors, pairs and tuples
+// of them, or a struct whose tensors() is a tuple of references. Passes over anything else.
 template <class F>
 void each_tensor(F&, const auto&) {}
 template <class F>
@@ -29,6 +29,12 @@ template <class F, class A, class B>
 void each_tensor(F& f, std::pair<A, B>& parts) {
   each_tensor(f, parts.first);
   each_tensor(f, parts.second);
+}
+template <class F, class Struct>
+requires requires(Struct& parts) { parts.tensors(); }
+void each_tensor(F& f, Struct& parts) {
+  auto members = parts.tensors();
+  each_tensor(f, members);
 }
 
 }  // namespace adjoint::detail

@@ -160,6 +160,7 @@ void add_distances(std::vector<Row>& rows);
 void add_ctc(std::vector<Row>& rows);
 void add_attention(std::vector<Row>& rows);
 void add_convolution(std::vector<Row>& rows);
+void add_recurrent(std::vector<Row>& rows);
 void add_positions(std::vector<Row>& rows);
 void add_random(std::vector<Row>& rows);
 void add_samples(std::vector<Row>& rows);

@@ -220,6 +220,7 @@ std::vector<Row> rows() {
   add_ctc(all);
   add_attention(all);
   add_convolution(all);
+  add_recurrent(all);
   add_positions(all);
   add_random(all);
   add_samples(all);

@@ -24,6 +24,7 @@
 #include "core/kernels/pair_loss.h"
 #include "core/kernels/pool.h"
 #include "core/kernels/random.h"
+#include "core/kernels/recurrent.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/resample.h"
 #include "core/kernels/rotary.h"
@@ -53,6 +54,7 @@ namespace adjoint::kernels {
   X(CtcTable, ctc)                         \
   X(AttentionTable, attention)             \
   X(RotaryTable, rotary)                   \
+  X(RecurrentTable, recurrent)             \
   X(RandomTable, random)                   \
   X(IndexTable, index)                     \
   X(FactorTable, factor)                   \
