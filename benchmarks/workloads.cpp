@@ -21,9 +21,11 @@
 #include <adjoint/models/resnet.h>
 #include <adjoint/nn/activation.h>
 #include <adjoint/nn/convolution.h>
+#include <adjoint/nn/embedding.h>
 #include <adjoint/nn/flatten.h>
 #include <adjoint/nn/linear.h>
 #include <adjoint/nn/pooling.h>
+#include <adjoint/nn/recurrent.h>
 #include <adjoint/nn/sequential.h>
 #include <adjoint/optim/adam.h>
 #include <adjoint/optim/clip.h>
@@ -183,6 +185,31 @@ void resnet18_cifar() {
       },
       6, 3, 1);
   out("resnet18_cifar", "train", 32 / t, "samples/s");
+}
+
+void lstm_char() {
+  constexpr int64_t kVocab = 65;
+  manual_seed(0);
+  const nn::Embedding embed(kVocab, 128);
+  const nn::LSTM lstm(128, 256, {.num_layers = 2, .batch_first = true});
+  const nn::Linear head(256, kVocab);
+  std::vector<NamedSlot> slots;
+  for (const nn::ModuleBase* m :
+       {static_cast<const nn::ModuleBase*>(&embed), static_cast<const nn::ModuleBase*>(&lstm),
+        static_cast<const nn::ModuleBase*>(&head)}) {
+    for (const NamedSlot& slot : m->parameters()) slots.push_back(slot);
+  }
+  optim::Adam optimizer(slots, {.lr = 1e-3});
+  const Tensor ids = randint(0, kVocab, {32, 64}), targets = randint(0, kVocab, {32, 64});
+  const double t = median_time(
+      [&] {
+        optimizer.zero_grad();
+        const Tensor logits = head(lstm(embed(ids)).output);
+        cross_entropy(logits.view({-1, kVocab}), targets.view({-1})).backward();
+        optimizer.step();
+      },
+      3);
+  out("lstm_char", "train", 32 * 64 / t, "tok/s");
 }
 
 models::GptConfig config_of(int64_t vocab, int64_t block, int64_t layers, int64_t heads,
@@ -374,7 +401,7 @@ constexpr Group kGroups[] = {{"gemm", &gemm},
                              {"mlp_mnist", &mlp_mnist},
                              {"cnn_mnist", &cnn_mnist},
                              {"resnet18_cifar", &resnet18_cifar},
-                             {"lstm_char", nullptr},
+                             {"lstm_char", &lstm_char},
                              {"gpt_char", &gpt_char},
                              {"gpt_10m", &gpt_10m},
                              {"gpt_124m", &gpt_124m},

@@ -145,6 +145,7 @@ TARGETS = [
     Target("overhead", "op_chain_scalar", "fwd_bwd_per_op", 20, None, None, 150),
     Target("mlp_tiny", "mlp_tiny", "train", 15),
     Target("mlp_mnist", "mlp_mnist", "train", 3),
+    Target("lstm_char", "lstm_char", "train", 1.5),
     Target("gpt_char", "gpt_char", "train", 2),
     Target("gpt_10m", "gpt_10m", "train", 1.35),
     Target("gpt_10m", "gpt_10m", "train", 2, AMX, "high"),

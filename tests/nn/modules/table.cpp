@@ -21,6 +21,7 @@ std::vector<Row> rows() {
   add_activations(all);
   add_shapes(all);
   add_losses(all);
+  add_recurrent(all);
   return all;
 }
 

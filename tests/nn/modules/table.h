@@ -37,22 +37,31 @@ struct Row {
   bool gradcheck = true;
 };
 
+// All tensors of a result.
+template <class Result>
+Tensors tensors_of(Result result) {
+  Tensors all;
+  auto collect = [&all](const Tensor& x) { all.push_back(x); };
+  adjoint::detail::each_tensor(collect, result);
+  return all;
+}
+
 // The module itself, called with as many tensors as there are inputs.
 template <class M>
 Tensors call_plainly(const ModuleBase& module, const Tensors& x) {
   const M& m = dynamic_cast<const M&>(module);
   using T = const Tensor&;
   if constexpr (nn::detail::kHasForward<M, T>) {
-    if (x.size() == 1) return {m(x[0])};
+    if (x.size() == 1) return tensors_of(m(x[0]));
   }
   if constexpr (nn::detail::kHasForward<M, T, T>) {
-    if (x.size() == 2) return {m(x[0], x[1])};
+    if (x.size() == 2) return tensors_of(m(x[0], x[1]));
   }
   if constexpr (nn::detail::kHasForward<M, T, T, T>) {
-    if (x.size() == 3) return {m(x[0], x[1], x[2])};
+    if (x.size() == 3) return tensors_of(m(x[0], x[1], x[2]));
   }
   if constexpr (nn::detail::kHasForward<M, T, T, T, T>) {
-    if (x.size() == 4) return {m(x[0], x[1], x[2], x[3])};
+    if (x.size() == 4) return tensors_of(m(x[0], x[1], x[2], x[3]));
   }
   throw std::logic_error(module.type_name() + ": no forward of so many inputs");
 }
@@ -104,6 +113,7 @@ void add_norms(std::vector<Row>& rows);
 void add_activations(std::vector<Row>& rows);
 void add_shapes(std::vector<Row>& rows);
 void add_losses(std::vector<Row>& rows);
+void add_recurrent(std::vector<Row>& rows);
 
 std::vector<Row> rows();
 
