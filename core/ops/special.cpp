@@ -154,15 +154,15 @@ double polygamma_of(double number, double x) {
   p[1] = 1;
   for (int k = 0; k < n; ++k) {
     std::array<double, kMostDerivatives + 2> next{};
-    for (int i = 1; i <= k + 1; ++i) {
-      const double slope = i * p[static_cast<size_t>(i)];
-      next[static_cast<size_t>(i - 1)] -= slope;
-      next[static_cast<size_t>(i + 1)] -= slope;
+    for (size_t i = 1; i <= static_cast<size_t>(k) + 1; ++i) {
+      const double slope = static_cast<double>(i) * p[i];
+      next[i - 1] -= slope;
+      next[i + 1] -= slope;
     }
     p = next;
   }
   double cotangent = 0;
-  for (int i = n + 1; i >= 0; --i) cotangent = cotangent * c + p[static_cast<size_t>(i)];
+  for (size_t i = static_cast<size_t>(n) + 2; i-- > 0;) cotangent = cotangent * c + p[i];
   return -sign * polygamma_of(number, 1 - x) - std::pow(kPi, n + 1) * cotangent;
 }
 
