@@ -79,27 +79,12 @@ void pack_slivers(const Exec& exec, const Slivers<T>& w) {
   });
 }
 
-// of[rows - 1]: tiles of all columns.
-template <class T>
-struct StepFunctions {
-  TileFunction<T> of[kMr];
-  constexpr StepFunctions() : of() { fill<kMr>(); }
-
- private:
-  template <int MR>
-  constexpr void fill() {
-    of[MR - 1] = multiply_tile<T, MR, kNv, false, true>;
-    if constexpr (MR > 1) fill<MR - 1>();
-  }
-};
-template <class T>
-constexpr StepFunctions<T> kStepFunctions;
-
 // sums[i][0 ... kNr) = rows [0, rows) of a times a sliver.
 template <class T>
 ADJOINT_INLINE void multiply_rows(const T* a, int64_t a_row, int rows, int64_t k, const T* sliver,
                                   T* sums) {
   const KBlocks blocks(k);
+  const TileFunction<T> multiply = tile_functions<T>().unpacked[rows - 1][kNv - 1];
   Output<T> o{};
   o.out = sums;
   o.out_row = o.partial_row = kNr<T>;
@@ -107,8 +92,7 @@ ADJOINT_INLINE void multiply_rows(const T* a, int64_t a_row, int rows, int64_t k
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t k0 = blocks.begin(block);
     o.partial = block > 0 ? sums : nullptr;
-    kStepFunctions<T>.of[rows - 1](blocks.length(block), a + k0, a_row, 1, sliver + k0 * kNr<T>,
-                                   kNr<T>, o);
+    multiply(blocks.length(block), a + k0, a_row, 1, sliver + k0 * kNr<T>, kNr<T>, o);
   }
 }
 
