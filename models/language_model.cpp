@@ -3,6 +3,7 @@
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/language_model.h>
 #include <adjoint/models/llama.h>
+#include <adjoint/models/rnn.h>
 
 #include "models/support/config_fields.h"
 
@@ -23,9 +24,12 @@ std::unique_ptr<LanguageModel> load_language_model(const std::string& dir) {
   if (type != nullptr && *type == Json("llama")) {
     return std::make_unique<Llama>(Llama::load(checkpoint));
   }
+  if (type != nullptr && *type == Json("rnn")) {
+    return std::make_unique<Rnn>(Rnn::load(checkpoint));
+  }
   check<ConfigError>(type == nullptr || *type == Json("gpt"), file, ": model_type is ",
                      type == nullptr ? "" : type->dump(),
-                     "; expected \"gpt\" or \"llama\", which predict the next token");
+                     "; expected \"gpt\", \"llama\" or \"rnn\", which predict the next token");
   return std::make_unique<Gpt>(Gpt::load(checkpoint));
 }
 

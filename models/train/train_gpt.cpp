@@ -1,18 +1,15 @@
 // train_gpt: trains a GPT on text, from its characters.
-#include <adjoint/models/generation.h>
 #include <adjoint/models/gpt.h>
-#include <adjoint/models/gpt_task.h>
 #include <adjoint/models/llama.h>
 
 #include <algorithm>
 #include <memory>
 
-#include "models/train/corpus.h"
 #include "models/train/option_table.h"
-#include "models/train/run_folder.h"
 #include "models/train/run_training.h"
 #include "models/train/saved_model.h"
 #include "models/train/settings.h"
+#include "models/train/text_training.h"
 
 namespace adjoint::train {
 namespace {
@@ -87,7 +84,7 @@ OptionTable make_table(GptSettings& settings) {
   return table;
 }
 
-using Model = std::unique_ptr<models::LanguageModel>;
+using Model = TextProgram::Model;
 
 models::GptConfig gpt_config(const GptSettings& s, int64_t vocab_size) {
   return {.vocab_size = vocab_size,
@@ -126,6 +123,15 @@ Model new_model(const GptSettings& s, int64_t vocab_size, Generator& generator) 
   }
 }
 
+// Sequences as long as the context of the model in `source`, unless shorter ones were asked for.
+void fit_length(int64_t longest, const std::string& source, const OptionTable& table,
+                GptSettings& s) {
+  if (table.origin("seq-len") == "default") s.seq_len = longest;
+  check<UsageError>(s.seq_len <= longest, "--seq-len: ", s.seq_len,
+                    " is longer than the context of the model in ", source, ", ", longest,
+                    "; expected at most that");
+}
+
 // A model like the one in `source`, whose configuration is taken over but for the dropout.
 Model model_like(const models::LanguageModel& start, const std::string& source,
                  const OptionTable& table, GptSettings& s, Generator& generator) {
@@ -154,117 +160,27 @@ Model model_like(const models::LanguageModel& start, const std::string& source,
   return std::make_unique<models::Llama>(config, generator);
 }
 
-// What a run is made of, in the order in which it is found.
-struct Session {
-  LearningText text;
-  std::optional<data::CharTokenizer> tokenizer;
-  Model model;
-};
-
-// A run that began with --init goes on from its own checkpoint: the other folder may be gone.
-Session prepare(const OptionTable& table, GptSettings& s,
-                const std::optional<std::string>& checkpoint) {
-  Session session;
-  session.text = load_text(s);
-  const data::TextSplit& split = session.text.split;
-  Generator generator(static_cast<uint64_t>(s.seed));
-  if (s.init.empty()) {
-    session.tokenizer = data::CharTokenizer::from_text(split.train + split.validation);
-    session.model = new_model(s, session.tokenizer->vocab_size(), generator);
-    return session;
-  }
-  const std::string source = checkpoint ? *checkpoint : open_checkpoint(kProgram, "--init", s.init);
-  SavedModel start = load_saved_model(source);
-  session.tokenizer = std::move(start.tokenizer);
-  session.model = model_like(*start.model, source, table, s, generator);
-  const int64_t longest = session.model->block_size();
-  if (table.origin("seq-len") == "default") s.seq_len = longest;
-  check<UsageError>(s.seq_len <= longest, "--seq-len: ", s.seq_len,
-                    " is longer than the context of the model in ", source, ", ", longest,
-                    "; expected at most that");
-  session.model->module().load_state_dict(start.model->module().state_dict());
-  return session;
-}
-
-// Texts as tokens, long enough for the training.
-struct Tokens {
-  std::vector<data::Token> train, validation;
-};
-
-Tokens tokens_of(const GptSettings& s, const Session& session) {
-  const data::TextSplit& split = session.text.split;
-  Tokens tokens{session.tokenizer->encode(split.train, "--data"),
-                session.tokenizer->encode(split.validation, "the text to be examined on")};
-  const auto learnt = static_cast<int64_t>(tokens.train.size());
-  check<ConfigError>(learnt > s.seq_len, "--seq-len: a context of ", s.seq_len,
-                     " is longer than the text to learn, which has ", learnt,
-                     " characters; expected more text, or at most --seq-len ", learnt - 1);
-  check<ConfigError>(tokens.validation.size() >= 2, "--val-fraction: of the text, ",
-                     tokens.validation.size(),
-                     " characters are held out to be examined on; expected more text, a larger "
-                     "fraction, or --val-data");
-  return tokens;
-}
-
-// Everything that makes this run what it is.
-Json identity(const GptSettings& s, const Session& session) {
-  Json all = identity_of(s);
-  all["seq-len"] = s.seq_len;
-  all["data"] = session.text.fingerprint;
-  all["model"] = session.model->config_json();
-  if (s.arch != "gpt2") all["arch"] = s.arch;  // older runs have no such entry
-  all["init"] = s.init;
-  return all;
-}
-
-std::vector<std::string> description(const Session& session) {
-  const models::LanguageModel& model = *session.model;
-  return {session.text.description,
-          describe_parameters(model.module(),
-                              ", a vocabulary of " + std::to_string(model.vocab_size()) +
-                                  " characters, context " + std::to_string(model.block_size()))};
-}
-
-// What samples begin with: --prompt, or where the default is not in the text, any character of it.
-std::string sample_prompt(const OptionTable& table, const GptSettings& s, const Session& session) {
-  const std::string& prompt = s.samples.prompt;
-  const bool given = table.given("prompt");
-  check<UsageError>(!given || !prompt.empty(), "--prompt: empty; expected some text");
-  try {
-    session.tokenizer->encode(prompt, "--prompt");
-    return prompt;
-  } catch (const IoError&) {
-    if (given) throw;
-    return session.tokenizer->decode(0);
-  }
-}
-
-std::string sample_text(const GptSettings& s, Session& session, const std::string& prompt,
-                        int64_t step) {
-  if (s.samples.sample_every == 0 || step % s.samples.sample_every != 0) return "";
-  const models::GenerationOptions options{.max_tokens = s.samples.sample_len,
-                                          .sampling = {.temperature = 0.8, .top_k = 40},
-                                          .seed = static_cast<uint64_t>(s.seed + step)};
-  return "--- sample after " + std::to_string(step) + " steps\n" + prompt +
-         models::generate_text(*session.model, *session.tokenizer, prompt, options) + "\n---";
-}
-
 int train(const OptionTable& table, GptSettings& s, const Invocation& invocation) {
-  RunFolder folder(kProgram, s);
-  Session session = prepare(table, s, folder.checkpoint());
-  const std::string prompt = sample_prompt(table, s, session);
-  Tokens tokens = tokens_of(s, session);
-  models::GptTask task(
-      *session.model, *session.tokenizer, std::move(tokens.train), std::move(tokens.validation),
-      {.batch_size = s.batch_size, .seq_len = s.seq_len, .seed = static_cast<uint64_t>(s.seed)});
-  optim::AdamW optimizer = make_optimizer(session.model->module(), s);
-  return run_training(
-      table, s, folder, invocation,
-      {.task = task,
-       .optimizer = optimizer,
-       .identity = identity(s, session),
-       .description = description(session),
-       .sample = [&](int64_t step) { return sample_text(s, session, prompt, step); }});
+  return train_text(
+      table, s, s.samples, invocation,
+      {.name = kProgram,
+       .new_model = [&](int64_t vocab_size,
+                        Generator& generator) { return new_model(s, vocab_size, generator); },
+       .model_like =
+           [&](const models::LanguageModel& start, const std::string& source,
+               Generator& generator) {
+             Model model = model_like(start, source, table, s, generator);
+             fit_length(model->block_size(), source, table, s);
+             return model;
+           },
+       .describe =
+           [](const models::LanguageModel& model) {
+             return ", context " + std::to_string(model.block_size());
+           },
+       .identify =
+           [&](Json& identity) {
+             if (s.arch != "gpt2") identity["arch"] = s.arch;  // older runs have no such entry
+           }});
 }
 
 }  // namespace

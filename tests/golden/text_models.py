@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes text_models.safetensors: a Llama, a BERT with both heads and a Seq2Seq in PyTorch, f64.
+"""Writes text_models.safetensors: Llama, BERT (both heads), Seq2Seq, LSTM, GRU in PyTorch, f64.
 
 usage: text_models.py [OUTPUT]
 
 The Llama is composed by hand (rotate_half, repeated keys), the BERT of nn.TransformerEncoderLayer
-under Hugging Face's names, the Seq2Seq of nn.Transformer. Of each MODEL: `MODEL/weight/NAME`,
-`MODEL/grad/NAME` of the loss, `MODEL/loss`, `MODEL/logits`, and what it reads, `MODEL/in/NAME`.
+under Hugging Face's names, the Seq2Seq of nn.Transformer, the last two of nn.LSTM and nn.GRU. Of
+each MODEL: `MODEL/weight/NAME`, `MODEL/grad/NAME` of the loss, `MODEL/loss`, `MODEL/logits`, and
+what it reads, `MODEL/in/NAME`.
 """
 import math
 import pathlib
@@ -193,6 +194,19 @@ def seq2seq(out):
                                "following": following}, loss, logits)
 
 
+def rnn(out, name, layers):
+    model = nn.ModuleDict({"encoder": nn.Embedding(VOCAB, 5), "rnn": layers,
+                           "decoder": nn.Linear(WIDTH, VOCAB)}).double()
+    for value in model.parameters():
+        nn.init.normal_(value, std=0.3)
+    ids = torch.randint(VOCAB, (BATCH, LENGTH))
+    targets = torch.randint(VOCAB, (BATCH, LENGTH))
+    logits = model["decoder"](model["rnn"](model["encoder"](ids))[0])
+    loss = F.cross_entropy(logits.view(-1, VOCAB), targets.view(-1))
+    record(out, name, dict(model.named_parameters()), {"ids": ids, "targets": targets}, loss,
+           logits)
+
+
 def main():
     torch.manual_seed(3)
     torch.set_num_threads(1)
@@ -200,6 +214,8 @@ def main():
     llama(out)
     bert(out)
     seq2seq(out)
+    rnn(out, "lstm", nn.LSTM(5, WIDTH, LAYERS, batch_first=True))
+    rnn(out, "gru", nn.GRU(5, WIDTH, LAYERS, batch_first=True))
     default = pathlib.Path(__file__).with_suffix(".safetensors")
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
     save_file(out, path, metadata={"format": "pt", "torch": torch.__version__.split("+")[0]})

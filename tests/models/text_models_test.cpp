@@ -1,4 +1,4 @@
-// Llama, BERT and Seq2Seq: against PyTorch (tests/golden/text_models.py), and their own promises.
+// Llama, BERT, Seq2Seq, Rnn: against PyTorch (tests/golden/text_models.py), and their own promises.
 #include <adjoint/core/activations.h>
 #include <adjoint/core/autograd.h>
 #include <adjoint/core/indexing.h>
@@ -11,6 +11,7 @@
 #include <adjoint/models/bert_task.h>
 #include <adjoint/models/generation.h>
 #include <adjoint/models/llama.h>
+#include <adjoint/models/rnn.h>
 #include <adjoint/models/seq2seq_task.h>
 #include <gtest/gtest.h>
 
@@ -107,6 +108,20 @@ Seq2SeqConfig small_seq2seq() {
           .dim_feedforward = 12};
 }
 
+RnnConfig small_rnn(const std::string& cell) {
+  return {.vocab_size = 13, .cell = cell, .n_embd = 5, .hidden_size = 8, .num_layers = 2};
+}
+
+TEST(TextModelGolden, Rnn) {
+  for (const std::string cell : {"lstm", "gru"}) {
+    SCOPED_TRACE(cell);
+    Rnn model(small_rnn(cell));
+    load_golden(cell, model);
+    const Tensor ids = input(cell, "ids");
+    expect_golden(cell, model, model(ids), model.loss(ids, input(cell, "targets")));
+  }
+}
+
 TEST(TextModelGolden, Llama) {
   LlamaConfig config = small_llama();
   config.tie_word_embeddings = false;
@@ -178,6 +193,8 @@ TEST(TextModels, KeepTheirPromises) {
       small_bert(), {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"});
   expect_promises<BertForSequenceClassification>(small_bert({"a", "b"}), {});
   expect_promises<Seq2Seq>(small_seq2seq(), {"output.weight"});
+  expect_promises<Rnn>(small_rnn("lstm"), {});
+  expect_promises<Rnn>(small_rnn("gru"), {});
 }
 
 TEST(TextModels, ConfigurationsNameWhatIsWrong) {
@@ -190,6 +207,8 @@ TEST(TextModels, ConfigurationsNameWhatIsWrong) {
   Seq2SeqConfig seq2seq = small_seq2seq();
   seq2seq.nhead = 3;
   EXPECT_TRUE(contains(error_of<ConfigError>([&] { Seq2Seq{seq2seq}; }), "nhead, which is 3"));
+  EXPECT_TRUE(contains(error_of<ConfigError>([] { Rnn{small_rnn("elman")}; }),
+                       "cell is \"elman\"; expected \"lstm\" or \"gru\""));
   EXPECT_EQ(LlamaConfig::default_intermediate_size(128), 352);  // 341 1/3
 }
 
@@ -235,6 +254,44 @@ TEST(Llama, SavesLoadsAndGeneratesAsALanguageModel) {
   EXPECT_EQ(text(true), text(false));
   const auto error = error_of<ConfigError>([&] { Gpt::load(folder.path("model")); });
   EXPECT_TRUE(contains(error, "model_type is \"llama\"")) << error;
+}
+
+// --- Rnn ---
+
+// What is kept of a text is as good as the text, of any length; and it generates what it is given.
+TEST(Rnn, GoesOnAndGeneratesAsALanguageModel) {
+  for (const std::string cell : {"lstm", "gru"}) {
+    SCOPED_TRACE(cell);
+    const TemporaryFolder folder;
+    Rnn model(small_rnn(cell));
+    const Tensor ids = from_vector(std::vector<int64_t>{3, 1, 4, 1, 5, 9, 2, 6, 5, 3}, {2, 5});
+    {
+      const NoGrad no_grad;
+      const Tensor all = model(ids);
+      KvCache cache = model.make_cache(2);
+      for (const auto& [begin, end] :
+           std::vector<std::pair<int64_t, int64_t>>{{0, 2}, {2, 3}, {3, 5}}) {
+        const Tensor logits = model.next_logits(slice(ids, 1, begin, end), cache);
+        EXPECT_LT(largest_difference(logits, select(all, 1, end - 1)), 1e-6) << end;
+      }
+      EXPECT_EQ(cache.length, 5);
+    }
+    model.save(folder.path("model"));
+    const auto loaded = load_language_model(folder.path("model"));
+    EXPECT_EQ(bits_of(loaded->module()), bits_of(model));
+    const std::vector<Token> prompt = {1, 2, 3};
+    const auto text = [&](bool use_cache) {
+      std::vector<Token> tokens;
+      generate(*loaded, prompt, {.max_tokens = 12, .seed = 4, .use_cache = use_cache},
+               [&](Token token) {
+                 tokens.push_back(token);
+                 return true;
+               });
+      return tokens;
+    };
+    EXPECT_EQ(text(true).size(), 12U);
+    EXPECT_EQ(text(true), text(false));
+  }
 }
 
 // --- BERT ---

@@ -7,6 +7,7 @@
 #include <adjoint/models/gpt.h>
 #include <adjoint/models/mlp.h>
 #include <adjoint/models/resnet.h>
+#include <adjoint/models/rnn.h>
 #include <adjoint/models/vae.h>
 #include <adjoint/models/vit.h>
 #include <adjoint/nn/activation.h>
@@ -114,6 +115,14 @@ std::vector<std::function<Made()>> every_module() {
       make<models::DcganGenerator>(gan),
       make<models::DcganDiscriminator>(gan),
       make<models::Dcgan>(gan),
+      [] {
+        return std::make_unique<models::Rnn>(
+            models::RnnConfig{.vocab_size = 7, .n_embd = 3, .hidden_size = 4});
+      },
+      [] {
+        return std::make_unique<models::Rnn>(
+            models::RnnConfig{.vocab_size = 7, .cell = "gru", .n_embd = 3, .hidden_size = 4});
+      },
   };
 }
 

@@ -25,12 +25,19 @@ struct Trial {
 std::vector<Trial> trials() {
   const Words small = {"--n-layer", "1", "--n-head", "2", "--n-embd", "8", "--batch-size", "4"};
   const Words short_texts = small + Words{"--seq-len", "12"};
+  const Words recurrent = {"--n-embd",  "6",  "--hidden-size", "8",  "--batch-size", "4",
+                           "--seq-len", "12", "--dropout",     "0.2"};
   return {
       {"gpt", "train_gpt", {"--preset", "tiny", "--steps", "150", "--lr", "3e-3"}, short_texts},
       {"llama",
        "train_gpt",
        {"--arch", "llama", "--preset", "tiny", "--steps", "150", "--lr", "3e-3"},
        Words{"--arch", "llama", "--dropout", "0.2"} + short_texts},
+      {"lstm", "train_lstm", {"--preset", "tiny", "--steps", "60", "--lr", "1e-2"}, recurrent},
+      {"gru",
+       "train_lstm",
+       {"--cell", "gru", "--preset", "tiny", "--steps", "60", "--lr", "1e-2"},
+       Words{"--cell", "gru"} + recurrent},
       {"masked",
        "train_bert",
        {"--preset", "tiny", "--steps", "60", "--batch-size", "16", "--lr", "3e-3", "--eval-every",
