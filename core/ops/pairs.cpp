@@ -26,8 +26,9 @@ void check_whole_division(const Op& op, const Tensor& b, DType dtype, const Shap
                   b.shape(), "; expected no 0 in it; to(x, DType::f32) divides to infinity");
 }
 
-// y = F::value(a, b), by F::integers where both are whole numbers and it has that;   da = F::da,
-// db = F::db, of what F::kSavesInputs and F::kSavesOutput keep.
+// y = F::value(a, b), by F::integers where both are whole numbers and it has that (F::kDivides: no
+// zeros and no bools then);   da = F::da, db = F::db, of what F::kSavesInputs and F::kSavesOutput
+// keep.
 template <class F>
 Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   const Op op(name, {a, b});
@@ -35,7 +36,7 @@ Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   if constexpr (requires { &F::integers; }) {
     if (!is_floating_point(promoted)) {
-      check_whole_division(op, b, promoted, shape);
+      if constexpr (requires { F::kDivides; }) check_whole_division(op, b, promoted, shape);
       return op.no_gradient(map_integers(op, a, b, shape, &F::integers));
     }
   }
@@ -61,6 +62,7 @@ Tensor mapped(const char* name, const Tensor& a, const Tensor& b) {
 
 // The sign of the dividend, as C.
 struct Fmod {
+  static constexpr bool kDivides = true;
   static constexpr bool kSavesInputs = true, kSavesOutput = false;
   static double value(double a, double b) { return std::fmod(a, b); }
   // The remainder by -1 overflows for the smallest integer.
@@ -71,6 +73,7 @@ struct Fmod {
 
 // The quotient rounded down, from what is exact: a - fmod(a, b) is a multiple of b.
 struct FloorDivide {
+  static constexpr bool kDivides = true;
   static double value(double a, double b) {
     if (b == 0) return a / b;
     const double rest = std::fmod(a, b);
@@ -89,6 +92,7 @@ struct FloorDivide {
 
 // The sign of the divisor, as Python's %.
 struct Remainder {
+  static constexpr bool kDivides = true;
   static constexpr bool kSavesInputs = true, kSavesOutput = false;
   static double value(double a, double b) {
     const double rest = std::fmod(a, b);

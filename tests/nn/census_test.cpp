@@ -2,12 +2,15 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/pointwise.h>
 #include <adjoint/core/random_tensors.h>
+#include <adjoint/models/bert.h>
 #include <adjoint/models/cnn.h>
 #include <adjoint/models/dcgan.h>
 #include <adjoint/models/gpt.h>
+#include <adjoint/models/llama.h>
 #include <adjoint/models/mlp.h>
 #include <adjoint/models/resnet.h>
 #include <adjoint/models/rnn.h>
+#include <adjoint/models/seq2seq.h>
 #include <adjoint/models/vae.h>
 #include <adjoint/models/vit.h>
 #include <adjoint/nn/activation.h>
@@ -47,9 +50,49 @@ std::function<Made()> make(Args... args) {
   return [=] { return std::make_unique<M>(args...); };
 }
 
-// Every module type that has no row in the module table (tests/nn/modules), which counts its own,
-// in the forms that own different members.
-std::vector<std::function<Made()>> every_module() {
+std::vector<std::function<Made()>> text_models() {
+  const models::LlamaConfig llama{.vocab_size = 7,
+                                  .max_position_embeddings = 4,
+                                  .num_hidden_layers = 2,
+                                  .num_attention_heads = 2,
+                                  .num_key_value_heads = 1,
+                                  .hidden_size = 4,
+                                  .intermediate_size = 6};
+  models::LlamaConfig untied = llama;
+  untied.tie_word_embeddings = false;
+  const models::BertConfig bert{.vocab_size = 7,
+                                .max_position_embeddings = 4,
+                                .num_hidden_layers = 2,
+                                .num_attention_heads = 2,
+                                .hidden_size = 4,
+                                .intermediate_size = 6};
+  models::BertConfig classes = bert;
+  classes.labels = {"bad", "good"};
+  const models::Seq2SeqConfig pairs{
+      .vocab_size = 7, .max_length = 4, .d_model = 4, .nhead = 2, .dim_feedforward = 6};
+  return {
+      make<models::LlamaAttention>(llama),
+      make<models::LlamaLayer>(llama),
+      make<models::LlamaModel>(llama),
+      [llama] { return std::make_unique<models::Llama>(llama); },
+      [untied] { return std::make_unique<models::Llama>(untied); },
+      make<models::BertEmbeddings>(bert),
+      make<models::BertSelfAttention>(bert),
+      make<models::BertOutput>(6, bert),
+      make<models::BertAttention>(bert),
+      make<models::BertDense>(4, 6, Activation::gelu),
+      make<models::BertLayer>(bert),
+      make<models::BertEncoder>(bert),
+      make<models::BertModel>(bert, true),
+      make<models::BertModel>(bert, false),
+      make<models::BertPredictions>(bert),
+      [bert] { return std::make_unique<models::BertForMaskedLM>(bert); },
+      [classes] { return std::make_unique<models::BertForSequenceClassification>(classes); },
+      [pairs] { return std::make_unique<models::Seq2Seq>(pairs); },
+  };
+}
+
+std::vector<std::function<Made()>> layers_and_models_of_images() {
   const models::GptConfig config{
       .vocab_size = 7, .block_size = 4, .n_layer = 2, .n_head = 2, .n_embd = 4};
   models::GptConfig plain = config;
@@ -124,6 +167,14 @@ std::vector<std::function<Made()>> every_module() {
             models::RnnConfig{.vocab_size = 7, .cell = "gru", .n_embd = 3, .hidden_size = 4});
       },
   };
+}
+
+// Every module type that has no row in the module table (tests/nn/modules), which counts its own,
+// in the forms that own different members.
+std::vector<std::function<Made()>> every_module() {
+  std::vector<std::function<Made()>> all = layers_and_models_of_images();
+  for (auto& build : text_models()) all.push_back(std::move(build));
+  return all;
 }
 
 TEST(Census, EveryModuleNamesEveryMember) {
