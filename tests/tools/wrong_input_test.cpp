@@ -54,7 +54,6 @@ TEST_F(WrongInput, CommandLineOfTraining) {
   expect_all_refused(
       {ADJOINT_TRAIN_GPT},
       {
-          {"no data", {}, 2, {"--data"}},
           {"unknown flag", {"--stpes", "3"}, 2, {"--stpes", "did you mean --steps?"}},
           {"unknown flag with a value", {"--batchsize=3"}, 2, {"--batch-size?"}},
           {"unknown negated flag", {"--no-bais"}, 2, {"--no-bias?"}},
