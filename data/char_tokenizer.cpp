@@ -5,26 +5,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "data/tokenizers/unicode.h"
+
 namespace adjoint::data {
 namespace {
 
-constexpr const char* kFormat = "adjoint-characters";
-
-// The scalar value of a well-formed sequence.
-uint32_t scalar_of(std::string_view sequence) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(sequence[i]) & 0xFFU; };
-  const auto tail = [&](size_t i) { return byte(i) & 0x3FU; };
-  switch (sequence.size()) {
-    case 1:
-      return byte(0);
-    case 2:
-      return (byte(0) & 0x1FU) << 6 | tail(1);
-    case 3:
-      return (byte(0) & 0x0FU) << 12 | tail(1) << 6 | tail(2);
-    default:
-      return (byte(0) & 0x07U) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3);
-  }
-}
+// All of Unicode's characters, escaped, take 13 MB.
+constexpr uint64_t kMaxFile = uint64_t{16} << 20;
 
 // Calls f(scalar, offset) for every character. Throws IoError naming source.
 template <class F>
@@ -33,7 +20,7 @@ void for_each_scalar(std::string_view text, std::string_view source, F&& f) {
     const size_t length = utf8_length(text, at);
     check<IoError>(length > 0, source, ": not valid UTF-8: the byte at offset ", at,
                    " does not belong to a character");
-    f(scalar_of(text.substr(at, length)), at);
+    f(scalar_at(text, at).value, at);
     at += length;
   }
 }
@@ -95,7 +82,7 @@ CharTokenizer CharTokenizer::from_json(const Json& json) {
 
 CharTokenizer CharTokenizer::load(const std::string& path) {
   try {
-    return from_json(Json::load(path, kMaxTokenizerFile));
+    return from_json(Json::load(path, kMaxFile));
   } catch (const IoError& error) {
     const std::string what = error.what();
     if (what.starts_with(path)) throw;
@@ -115,18 +102,30 @@ Token CharTokenizer::find(uint32_t scalar) const {
   return found == others_.end() ? -1 : found->second;
 }
 
-std::vector<Token> CharTokenizer::encode(std::string_view text, std::string_view source) const {
-  std::vector<Token> tokens;
-  tokens.reserve(text.size());
-  for_each_scalar(text, source, [&](uint32_t scalar, size_t offset) {
+void CharTokenizer::append_pieces(std::string_view text, const EncodeOptions& options, bool,
+                                  std::vector<Piece>& out) const {
+  out.reserve(text.size());
+  for_each_scalar(text, options.source, [&](uint32_t scalar, size_t offset) {
     const Token token = find(scalar);
     check<IoError>(
-        token >= 0, source, ": the character ", describe(scalar), " at byte ", offset,
+        token >= 0, options.source, ": the character ", describe(scalar), " at byte ", offset,
         " is not among the ", vocab_size(),
         " characters that the model knows; leave it out, or train on a text that has it");
-    tokens.push_back(token);
+    const auto begin = static_cast<uint32_t>(offset);
+    const size_t length = characters_[static_cast<size_t>(token)].size();
+    out.push_back({token, begin, begin + static_cast<uint32_t>(length)});
   });
-  return tokens;
+}
+
+std::optional<Token> CharTokenizer::token_to_id(std::string_view token) const {
+  if (token.empty() || utf8_length(token, 0) != token.size()) return std::nullopt;
+  const Token found = find(scalar_at(token, 0).value);
+  return found < 0 ? std::nullopt : std::optional(found);
+}
+
+std::optional<std::string> CharTokenizer::id_to_token(Token token) const {
+  if (token < 0 || token >= vocab_size()) return std::nullopt;
+  return characters_[static_cast<size_t>(token)];
 }
 
 const std::string& CharTokenizer::decode(Token token) const {
@@ -135,7 +134,7 @@ const std::string& CharTokenizer::decode(Token token) const {
   return characters_[static_cast<size_t>(token)];
 }
 
-std::string CharTokenizer::decode(std::span<const Token> tokens) const {
+std::string CharTokenizer::decode(std::span<const Token> tokens, const DecodeOptions&) const {
   std::string text;
   text.reserve(tokens.size());
   for (const Token token : tokens) text += decode(token);

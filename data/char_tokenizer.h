@@ -5,6 +5,7 @@
 // The characters are in ascending order, each once; a character's token is its position.
 #pragma once
 
+#include <adjoint/core/json.h>
 #include <adjoint/data/tokenizer.h>
 
 #include <array>
@@ -19,6 +20,8 @@ namespace adjoint::data {
 
 class CharTokenizer : public Tokenizer {
  public:
+  static constexpr std::string_view kFormat = "adjoint-characters";
+
   // The vocabulary is what occurs in the text. Throws IoError where it is empty or not UTF-8.
   static CharTokenizer from_text(std::string_view text);
 
@@ -28,19 +31,20 @@ class CharTokenizer : public Tokenizer {
   Json to_json() const override;
 
   int64_t vocab_size() const override { return static_cast<int64_t>(characters_.size()); }
-
-  // Throws IoError naming the first character that is not in the vocabulary, or the first byte that
-  // is not UTF-8, and its offset in bytes; source says whose text it is.
-  std::vector<Token> encode(std::string_view text, std::string_view source = "text") const override;
+  std::optional<Token> token_to_id(std::string_view token) const override;
+  std::optional<std::string> id_to_token(Token token) const override;
 
   // Throws IndexError for a token outside the vocabulary.
-  std::string decode(std::span<const Token> tokens) const override;
+  using Tokenizer::decode;
+  std::string decode(std::span<const Token> tokens, const DecodeOptions& options) const override;
   const std::string& decode(Token token) const;
 
-  // Every token is a character of the text.
-  std::optional<Token> special(SpecialToken /*which*/) const override { return std::nullopt; }
-
   bool operator==(const CharTokenizer& other) const { return characters_ == other.characters_; }
+
+ protected:
+  // IoError names the first character that is not in the vocabulary and its offset in bytes.
+  void append_pieces(std::string_view text, const EncodeOptions& options, bool with_ranges,
+                     std::vector<Piece>& out) const override;
 
  private:
   explicit CharTokenizer(const std::vector<uint32_t>& ascending);

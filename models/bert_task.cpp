@@ -144,7 +144,7 @@ void MaskedLanguageTask::add_files(io::AtomicDirectory& folder) {
 std::vector<Token> framed_tokens(const data::Tokenizer& tokenizer, std::string_view text,
                                  int64_t longest) {
   check<ConfigError>(longest >= 2, "framed_tokens: ", longest, " tokens; expected at least 2");
-  std::vector<Token> tokens = tokenizer.encode(text);
+  std::vector<Token> tokens = tokenizer.encode(text, data::text_alone());
   const auto most = static_cast<size_t>(longest - 2);
   if (tokens.size() > most) tokens.resize(most);
   tokens.insert(tokens.begin(), data::special_token(tokenizer, SpecialToken::begin, "BERT"));

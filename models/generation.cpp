@@ -157,7 +157,7 @@ std::string generate_text(LanguageModel& model, const data::CharTokenizer& token
     if (on_text && end > shown) on_text(std::string_view(text).substr(shown, end - shown));
     shown = std::max(shown, end);
   };
-  generate(model, tokenizer.encode(prompt, "prompt"), options, [&](Token token) {
+  generate(model, tokenizer.encode(prompt, {.source = "prompt"}), options, [&](Token token) {
     text += tokenizer.decode(token);
     // A stop string ends with the newest character, or is not there yet.
     size_t cut = std::string::npos;

@@ -36,7 +36,7 @@ std::vector<TokenPair> encode_pairs(const std::vector<data::TextPair>& pairs,
   std::vector<TokenPair> all;
   all.reserve(pairs.size());
   const auto encode = [&](const std::string& text) {
-    std::vector<Token> tokens = tokenizer.encode(text);
+    std::vector<Token> tokens = tokenizer.encode(text, data::text_alone());
     check<ConfigError>(!tokens.empty() && static_cast<int64_t>(tokens.size()) <= longest,
                        "pairs: a text of ", tokens.size(), " tokens, \"", text,
                        "\"; expected between 1 and ", longest);

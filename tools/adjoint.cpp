@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
     Command{"gradcheck", "every operator's derivatives against central differences",
             &command_gradcheck},
     Command{"inspect", "names, shapes and parameters of a model, by group", &command_inspect},
+    Command{"tokenize", "text to tokens, and back", &command_tokenize},
+    Command{"tokenizer", "makes a tokenizer from texts", &command_tokenizer},
 };
 
 std::string help() {

@@ -26,7 +26,8 @@ int command_eval(const Arguments& arguments) {
   check<train::UsageError>(!paths.empty(), "--data: missing; expected files or folders of text");
   auto [model, tokenizer] =
       train::load_saved_model(train::open_checkpoint("adjoint eval", "--model", model_dir));
-  const auto tokens = tokenizer.encode(data::TextCorpus::load(paths, corpus).joined(), "--data");
+  const auto tokens =
+      tokenizer.encode(data::TextCorpus::load(paths, corpus).joined(), {.source = "--data"});
   const size_t targets = tokens.size() - 1;
   check<IoError>(targets > 0,
                  "--data: the text has one character; expected at least two, for each "

@@ -39,7 +39,7 @@ int command_generate(const Arguments& arguments) {
   options.seed = static_cast<uint64_t>(seed);
   auto [model, tokenizer] =
       train::load_saved_model(train::open_checkpoint("adjoint generate", "--model", model_dir));
-  tokenizer.encode(prompt, "--prompt");  // before anything is printed
+  tokenizer.encode(prompt, {.source = "--prompt"});  // before anything is printed
   std::cout << prompt;
   models::generate_text(*model, tokenizer, prompt, options,
                         [](std::string_view text) { std::cout << text << std::flush; });

@@ -17,6 +17,8 @@ int command_generate(const Arguments& arguments);
 int command_gradcheck(const Arguments& arguments);
 int command_eval(const Arguments& arguments);
 int command_inspect(const Arguments& arguments);
+int command_tokenize(const Arguments& arguments);
+int command_tokenizer(const Arguments& arguments);
 
 struct GradcheckRequest {
   bool order1 = true, order2 = true;  // which derivatives

@@ -47,8 +47,9 @@ struct Tokens {
 
 Tokens tokens_of(const TextSettings& s, const Session& session) {
   const data::TextSplit& split = session.text.split;
-  Tokens tokens{session.tokenizer->encode(split.train, "--data"),
-                session.tokenizer->encode(split.validation, "the text to be examined on")};
+  Tokens tokens{
+      session.tokenizer->encode(split.train, {.source = "--data"}),
+      session.tokenizer->encode(split.validation, {.source = "the text to be examined on"})};
   const auto learnt = static_cast<int64_t>(tokens.train.size());
   check<ConfigError>(learnt > s.seq_len, "--seq-len: a context of ", s.seq_len,
                      " is longer than the text to learn, which has ", learnt,
@@ -85,7 +86,7 @@ std::string sample_prompt(const OptionTable& table, const std::string& prompt,
   const bool given = table.given("prompt");
   check<UsageError>(!given || !prompt.empty(), "--prompt: empty; expected some text");
   try {
-    session.tokenizer->encode(prompt, "--prompt");
+    session.tokenizer->encode(prompt, {.source = "--prompt"});
     return prompt;
   } catch (const IoError&) {
     if (given) throw;

@@ -84,7 +84,7 @@ Start start_of(BertSettings& s, const OptionTable& table,
   Start start;
   if (s.init.empty()) return start;
   const std::string source = checkpoint ? *checkpoint : open_checkpoint(kProgram, "--init", s.init);
-  start.tokenizer = data::load_tokenizer(source + "/tokenizer.json");
+  start.tokenizer = data::Tokenizer::load(source + "/tokenizer.json");
   models::BertConfig config = models::BertConfig::load(source + "/config.json");
   if (config.labels.empty()) {
     start.model = models::BertForMaskedLM::load(source);
@@ -103,10 +103,12 @@ Start start_of(BertSettings& s, const OptionTable& table,
   return start;
 }
 
-std::unique_ptr<data::Tokenizer> tokenizer_of(const BertSettings& s, const std::string& text) {
-  return std::make_unique<data::WordTokenizer>(data::WordTokenizer::from_text(
-      text, {.unit = s.unit == "word" ? data::TokenUnit::word : data::TokenUnit::character,
-             .vocab_size = s.vocab_size}));
+std::unique_ptr<data::Tokenizer> tokenizer_of(const BertSettings& s,
+                                              std::span<const std::string> texts) {
+  return std::make_unique<data::WordTokenizer>(data::WordTokenizer::from_texts(
+      texts, {.unit = s.unit == "word" ? data::TokenUnit::word : data::TokenUnit::character,
+              .vocab_size = s.vocab_size,
+              .min_frequency = 1}));
 }
 
 Json identity(const BertSettings& s, const models::BertConfig& config,
@@ -134,17 +136,19 @@ int train_masked(const OptionTable& table, BertSettings& s, const Invocation& in
   RunFolder folder(kProgram, s);
   Start start = start_of(s, table, folder.checkpoint());
   const LearningText text = load_text(s);
-  if (!start.tokenizer) start.tokenizer = tokenizer_of(s, text.split.train);
+  if (!start.tokenizer) start.tokenizer = tokenizer_of(s, {&text.split.train, 1});
   Generator generator(static_cast<uint64_t>(s.seed));
   models::BertForMaskedLM model(config_of(s, start.tokenizer->vocab_size(), {}), generator);
   if (start.model) model.load_state_dict(start.model->state_dict());
-  std::vector<data::Token> learnt = start.tokenizer->encode(text.split.train, "--data");
+  std::vector<data::Token> learnt =
+      start.tokenizer->encode(text.split.train, data::text_alone("--data"));
   check<ConfigError>(static_cast<int64_t>(learnt.size()) > s.seq_len - 2, "--seq-len: ", s.seq_len,
                      " tokens are longer than the text to learn, which has ", learnt.size(),
                      "; expected more text or a smaller --seq-len");
   models::MaskedLanguageTask task(
       model, *start.tokenizer, std::move(learnt),
-      start.tokenizer->encode(text.split.validation, "the text to be examined on"),
+      start.tokenizer->encode(text.split.validation,
+                              data::text_alone("the text to be examined on")),
       task_options(s));
   optim::AdamW optimizer = make_optimizer(model, s);
   return run_training(
@@ -256,8 +260,8 @@ int train_classifier(const OptionTable& table, BertSettings& s, const Invocation
   const LabelledTexts texts = labelled_texts(s);
   const std::map<std::string, int64_t> labels = labels_of(texts);
   if (!start.tokenizer) {
-    std::string all;
-    for (const data::LabelledText& text : texts.train) all += text.text + "\n";
+    std::vector<std::string> all;
+    for (const data::LabelledText& text : texts.train) all.push_back(text.text + "\n");
     start.tokenizer = tokenizer_of(s, all);
   }
   std::vector<std::string> names;

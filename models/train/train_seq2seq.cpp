@@ -128,11 +128,14 @@ Pairs load_pairs(const PairSettings& s) {
 }
 
 data::WordTokenizer tokenizer_of(const PairSettings& s, const Pairs& pairs) {
-  std::string text;
-  for (const data::TextPair& pair : pairs.train) text += pair.source + "\n" + pair.target + "\n";
-  return data::WordTokenizer::from_text(
-      text, {.unit = s.unit == "word" ? data::TokenUnit::word : data::TokenUnit::character,
-             .vocab_size = s.vocab_size});
+  std::vector<std::string> texts;
+  for (const data::TextPair& pair : pairs.train) {
+    texts.push_back(pair.source + "\n" + pair.target + "\n");
+  }
+  return data::WordTokenizer::from_texts(
+      texts, {.unit = s.unit == "word" ? data::TokenUnit::word : data::TokenUnit::character,
+              .vocab_size = s.vocab_size,
+              .min_frequency = 1});
 }
 
 Json identity(const PairSettings& s, const models::Seq2Seq& model, const Pairs& pairs) {
@@ -185,7 +188,7 @@ int train(const OptionTable& table, const PairSettings& s, const Invocation& inv
     // A run that began with --init goes on from its own checkpoint: the other folder may be gone.
     const std::string source =
         folder.checkpoint() ? *folder.checkpoint() : open_checkpoint(kProgram, "--init", s.init);
-    tokenizer = data::load_tokenizer(source + "/tokenizer.json");
+    tokenizer = data::Tokenizer::load(source + "/tokenizer.json");
     model.emplace(models::Seq2Seq::load(source));
     const models::Seq2SeqConfig& config = model->config();
     check_agrees(table, "n-layer", s.n_layer, config.num_encoder_layers, source);

@@ -38,11 +38,11 @@ TEST(CharTokenizer, CharactersAreCodePoints) {
 
 TEST(CharTokenizer, NamesTheUnknownCharacterAndItsPlace) {
   const CharTokenizer tokenizer = CharTokenizer::from_text("abc");
-  EXPECT_EQ(error_of([&] { tokenizer.encode("ab\u00e9", "prompt"); }),
+  EXPECT_EQ(error_of([&] { tokenizer.encode("ab\u00e9", {.source = "prompt"}); }),
             "prompt: the character '\u00e9' (U+00E9) at byte 2 is not among the 3 characters that "
             "the model knows; leave it out, or train on a text that has it");
   EXPECT_NE(error_of([&] { tokenizer.encode("\t"); }).find("U+0009"), std::string::npos);
-  EXPECT_NE(error_of([&] { tokenizer.encode("a\xff", "f.txt"); })
+  EXPECT_NE(error_of([&] { tokenizer.encode("a\xff", {.source = "f.txt"}); })
                 .find("f.txt: not valid UTF-8: "
                       "the byte at offset 1"),
             std::string::npos);

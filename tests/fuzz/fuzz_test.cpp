@@ -225,5 +225,72 @@ TEST(Fuzz, Deflate) {
   EXPECT_GT(result.accepted, result.runs / 20);
 }
 
+// A tokenizer.json of these components, with the model's own fields.
+std::string tokenizer_file(const std::string& normalizer, const std::string& pre_tokenizer,
+                           const std::string& post_processor, const std::string& decoder,
+                           const std::string& model) {
+  return R"({"version":"1.0","truncation":{"max_length":6,"stride":0,"strategy":"OnlyFirst"},)"
+         R"("padding":{"strategy":{"Fixed":8},"pad_id":1,"pad_type_id":0,"pad_token":"b"},)"
+         R"("added_tokens":[{"id":3,"content":"<s>","single_word":false,"lstrip":true,)"
+         R"("rstrip":true,"normalized":false,"special":true},{"id":4,"content":"ba",)"
+         R"("single_word":true,"lstrip":false,"rstrip":false,"normalized":true,"special":false}],)"
+         R"("normalizer":)" +
+         normalizer + R"(,"pre_tokenizer":)" + pre_tokenizer + R"(,"post_processor":)" +
+         post_processor + R"(,"decoder":)" + decoder + R"(,"model":{)" + model + "}}";
+}
+
+TEST(Fuzz, Tokenizer) {
+  const std::string bpe =
+      R"("type":"BPE","unk_token":"a","fuse_unk":true,"byte_fallback":true,"ignore_merges":true,)"
+      R"("vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b"]])";
+  const std::vector<std::string> seeds = {
+      tokenizer_file(
+          R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"b"},)"
+          R"({"type":"Replace","pattern":{"String":" "},"content":"ab"},{"type":"NFD"}]})",
+          R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})",
+          R"({"type":"RobertaProcessing","sep":["b",1],"cls":["a",0],"trim_offsets":true,)"
+          R"("add_prefix_space":true})",
+          R"({"type":"ByteLevel"})", bpe),
+      tokenizer_file(R"({"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,)"
+                     R"("strip_accents":null,"lowercase":true})",
+                     R"({"type":"BertPreTokenizer"})",
+                     R"({"type":"BertProcessing","sep":["b",1],"cls":["a",0]})",
+                     R"({"type":"WordPiece","prefix":"##","cleanup":true})",
+                     R"("type":"WordPiece","unk_token":"a","continuing_subword_prefix":"##",)"
+                     R"("max_input_chars_per_word":9,"vocab":{"a":0,"b":1,"##b":2})"),
+      tokenizer_file(
+          R"({"type":"StripAccents"})",
+          R"({"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace",)"
+          R"("replacement":"\u2581","prepend_scheme":"first","split":true}]})",
+          R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}],)"
+          R"("pair":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"b","type_id":1}},)"
+          R"({"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"b":{"id":"b","ids":[1],)"
+          R"("tokens":["b"]}}})",
+          R"({"type":"Sequence","decoders":[{"type":"Metaspace","replacement":"\u2581",)"
+          R"("prepend_scheme":"always"},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip",)"
+          R"("content":" ","start":1,"stop":0},{"type":"Replace","pattern":{"String":"a"},)"
+          R"("content":"b"}]})",
+          R"("type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0],["\u2581",-2],)"
+          R"(["a",-3.5]])"),
+      tokenizer_file("null",
+                     R"({"type":"Split","pattern":{"String":"a"},"behavior":"Contiguous",)"
+                     R"("invert":true})",
+                     R"({"type":"Sequence","processors":[{"type":"ByteLevel"}]})", "null", bpe),
+      R"({"format":"adjoint-characters","version":1,"characters":"\n ab\u00e9"})",
+      R"({"format":"adjoint-words","version":1,"unit":"word","lowercase":true,)"
+      R"("words":["a","b","ab"]})"};
+  const Result result =
+      run(inputs(6000), seeds, tokenizer, [](std::string text, Random&) { return text; });
+  EXPECT_GT(result.accepted, result.runs / 10);
+}
+
+TEST(Fuzz, WordVectors) {
+  const std::vector<std::string> seeds = {"a 1 2\nb 3 -4.5e-1\ncaf\u00e9 0 0\n",
+                                          "2 3\nx 1 2 3\ny 4 5 6 \r\n", "w 0.5"};
+  const Result result =
+      run(inputs(100000), seeds, word_vectors, [](std::string text, Random&) { return text; });
+  EXPECT_GT(result.accepted, result.runs / 10);
+}
+
 }  // namespace
 }  // namespace adjoint::fuzz

@@ -3,9 +3,13 @@
 #include <adjoint/core/error.h>
 #include <adjoint/core/json.h>
 #include <adjoint/core/safetensors.h>
+#include <adjoint/core/utf8.h>
+#include <adjoint/data/tokenizer.h>
+#include <adjoint/data/word_vectors.h>
 
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +77,57 @@ bool deflate(std::span<const uint8_t> bytes) {
   }
   // Two bits at least for what becomes 258 bytes.
   require(out.size() <= kLimit && out.size() <= 1032 * in.position());
+  return true;
+}
+
+bool tokenizer(std::span<const uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::unique_ptr<data::Tokenizer> made;
+  try {
+    made = data::Tokenizer::from_json(Json::parse(text));
+  } catch (const IoError&) {
+    return false;
+  }
+  const Json json = made->to_json();
+  require(data::Tokenizer::from_json(json)->to_json() == json);
+  for (const std::string_view sample :
+       {"", "a b ab  ba <s>\n", "I'll\u00e9\u0301 \u4e2d\u0323\u2581\U0001F600 123!",
+        "aaaaaaaaab\0b"}) {
+    data::Encoding encoding;
+    try {
+      encoding = made->encoding(sample, sample, {.allow_special = true});
+      require(made->encode(sample) == made->encoding(sample).ids);
+    } catch (const IoError&) {  // a text that it has no tokens for
+      continue;
+    } catch (const ConfigError&) {  // a truncation that cannot be
+      continue;
+    }
+    require(encoding.offsets.size() == encoding.size() &&
+            encoding.type_ids.size() == encoding.size());
+    for (const auto& [begin, end] : encoding.offsets) {
+      require(begin >= 0 && begin <= end && end <= static_cast<int64_t>(sample.size()));
+    }
+    try {
+      require(!find_invalid_utf8(made->decode(encoding.ids)));
+    } catch (const IndexError&) {  // around the text, or padding: nobody's tokens
+    }
+  }
+  return true;
+}
+
+bool word_vectors(std::span<const uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  try {
+    const auto vectors = data::WordVectors::parse(text);
+    require(vectors.size() > 0 && vectors.dim() > 0);
+    require(vectors.vectors().numel() <= static_cast<int64_t>(bytes.size()));
+    for (int64_t i = 0; i < vectors.size(); ++i) {
+      require(vectors.find(vectors.words()[static_cast<size_t>(i)]) == i);
+    }
+    require(vectors.nearest(vectors.words()[0], 2).size() <= 2);
+  } catch (const IoError&) {
+    return false;
+  }
   return true;
 }
 

@@ -12,5 +12,7 @@ namespace adjoint::fuzz {
 bool json(std::span<const uint8_t> bytes);
 bool safetensors(std::span<const uint8_t> bytes);
 bool deflate(std::span<const uint8_t> bytes);
+bool tokenizer(std::span<const uint8_t> bytes);
+bool word_vectors(std::span<const uint8_t> bytes);
 
 }  // namespace adjoint::fuzz

@@ -8,6 +8,7 @@
 #include <adjoint/core/reductions.h>
 #include <adjoint/core/safetensors.h>
 #include <adjoint/data/word_tokenizer.h>
+#include <adjoint/data/wordpiece.h>
 #include <adjoint/models/bert_task.h>
 #include <adjoint/models/generation.h>
 #include <adjoint/models/llama.h>
@@ -297,7 +298,9 @@ TEST(Rnn, GoesOnAndGeneratesAsALanguageModel) {
 // --- BERT ---
 
 data::WordTokenizer some_words() {
-  return data::WordTokenizer::from_text("a b c d e f g h");  // 13 with the special tokens
+  const std::vector<std::string> texts = {"a b c d e f g h"};
+  return data::WordTokenizer::from_texts(texts,
+                                         {.min_frequency = 1});  // 13 with the special tokens
 }
 
 TEST(MaskTokens, FollowsTheRule) {
@@ -347,6 +350,22 @@ TEST(MaskTokens, FollowsTheRule) {
   const Tensor frame = from_vector(std::vector<int64_t>{2, 3}, {1, 2});
   EXPECT_EQ(mask_tokens(frame, tokenizer, {}, generator).targets.numel(), 0);
   EXPECT_THROW(mask_tokens(two, tokenizer, {.masked = 0.9, .random = 0.2}, generator), ConfigError);
+}
+
+TEST(FramedTokens, AreFramedOnceByWhateverTokenizer) {
+  const std::vector<std::string> texts = {"a b a b"};
+  const auto wordpiece = data::train_wordpiece(texts, {.vocab_size = 20});
+  wordpiece->set_padding(data::Padding{.length = 9});
+  const data::WordTokenizer words = some_words();
+  const data::Tokenizer* const both[] = {wordpiece.get(), &words};
+  for (const data::Tokenizer* tokenizer : both) {
+    const Token a = tokenizer->token_to_id("a").value(), b = tokenizer->token_to_id("b").value();
+    EXPECT_EQ(framed_tokens(*tokenizer, "a b a", 6), (std::vector<Token>{2, a, b, a, 3}));
+    EXPECT_EQ(framed_tokens(*tokenizer, "a b a", 4), (std::vector<Token>{2, a, b, 3}));
+    const auto pairs = encode_pairs({{"a b", "b"}}, *tokenizer, 2);
+    EXPECT_EQ(pairs.at(0).source, (std::vector<Token>{a, b}));
+    EXPECT_EQ(pairs.at(0).target, std::vector<Token>{b});
+  }
 }
 
 TEST(MaskedLanguageTask, MasksAnewInStepsAndTheSameInValidation) {

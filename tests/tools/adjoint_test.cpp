@@ -29,7 +29,7 @@ class AdjointCli : public Programs {
 TEST_F(AdjointCli, HelpAndVersion) {
   const Finished help = adjoint({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"generate", "eval", "inspect"}) {
+  for (const char* command : {"generate", "eval", "inspect", "tokenize", "tokenizer"}) {
     EXPECT_NE(help.out.find(std::string("\n  ") + command), std::string::npos) << command;
     const Finished own = adjoint({command, "--help"});
     EXPECT_EQ(own.status, 0);
