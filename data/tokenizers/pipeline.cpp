@@ -108,9 +108,7 @@ Pipeline::Pipeline(const Json& json) {
   model_ = read_model(json.at("model"), pre_tokenizer_ && pre_tokenizer_->byte_level());
   added_ = AddedTokens(json.get_or<Json>(Json::array(), "added_tokens"), model_->vocabulary(),
                        normalizer_.get());
-  post_processor_ = read_post_processor(components_.at("post_processor"), [this](Token token) {
-    return id_to_token(token).value_or("");
-  });
+  post_processor_ = read_post_processor(components_.at("post_processor"));
   decoder_ = read_decoder(components_.at("decoder"));
   try {
     if (const Json truncation = component(json, "truncation"); !truncation.is_null()) {
@@ -140,41 +138,34 @@ void Pipeline::append_pieces(std::string_view text, const EncodeOptions& options
   std::vector<Split> segments;
   added_.cut(text, false, options.allow_special, segments);
   const bool aligned = with_ranges || (pre_tokenizer_ && pre_tokenizer_->needs_origin());
+  const bool trims = with_ranges && post_processor_ && post_processor_->trims();
+  Output output{trims ? post_processor_.get() : nullptr, text, out};
   for (const Split& segment : segments) {
     const std::string_view part = text.substr(segment.begin, segment.end - segment.begin);
     if (segment.token >= 0) {
-      out.push_back(added_piece(segment.token, part, {segment.begin, segment.end}, out.empty()));
+      output.add(segment.token, part, {segment.begin, segment.end});
       continue;
     }
     Normalized piece(part, segment.begin, aligned);
     if (normalizer_) normalizer_->normalize(piece);
-    append_text(piece, options, *cache, out);
+    append_text(piece, options, *cache, output);
   }
 }
 
-Tokenizer::Piece Pipeline::added_piece(Token token, std::string_view text, Range32 origin,
-                                       bool first) const {
-  TextRange range{origin.begin, origin.end};
-  if (post_processor_) post_processor_->trim_added(text, first, range);
-  return {token, static_cast<uint32_t>(range.begin), static_cast<uint32_t>(range.end)};
-}
-
 void Pipeline::append_text(Normalized& text, const EncodeOptions& options, PieceCache& cache,
-                           std::vector<Piece>& out) const {
+                           Output& output) const {
   std::vector<Split> splits;
   added_.cut(text.text(), true, options.allow_special, splits);
   if (pre_tokenizer_) pre_tokenizer_->cut(text, splits);
-  out.reserve(out.size() + splits.size() + splits.size() / 2);
+  output.pieces.reserve(output.pieces.size() + splits.size() + splits.size() / 2);
   std::vector<ModelToken> uncached;
-  const auto add = [&](Token id, size_t begin, size_t end) {
-    const Range32 range = text.aligned() ? text.origin(begin, end) : Range32{};
-    out.push_back({id, range.begin, range.end});
+  const auto origin = [&](size_t begin, size_t end) {
+    return text.aligned() ? text.origin(begin, end) : Range32{};
   };
   for (const Split& split : splits) {
     const std::string_view whole = text.text().substr(split.begin, split.end - split.begin);
     if (split.token >= 0) {
-      const Range32 range = text.aligned() ? text.origin(split.begin, split.end) : Range32{};
-      out.push_back(added_piece(split.token, whole, range, out.empty()));
+      output.add(split.token, whole, origin(split.begin, split.end));
       continue;
     }
     for (size_t at = 0; at < whole.size();) {
@@ -189,7 +180,9 @@ void Pipeline::append_text(Normalized& text, const EncodeOptions& options, Piece
         tokens = uncached;
       }
       const size_t base = split.begin + at;
-      for (const auto [id, begin, end] : tokens) add(id, base + begin, base + end);
+      for (const auto [id, begin, end] : tokens) {
+        output.add(id, model_->vocabulary().text(id), origin(base + begin, base + end));
+      }
       at = part_end;
     }
   }

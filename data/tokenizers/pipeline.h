@@ -37,9 +37,24 @@ class Pipeline : public Tokenizer {
   Encoding around_text(Encoding first, std::optional<Encoding> second, bool add) const override;
 
  private:
-  Piece added_piece(Token token, std::string_view text, Range32 origin, bool first) const;
+  // Where pieces go, and how their ranges become shorter (null: not at all).
+  struct Output {
+    const PostProcessor* trimmer;
+    std::string_view text;
+    std::vector<Piece>& pieces;
+
+    // `token` is what the model calls it, or the text that an added token was found in.
+    void add(Token id, std::string_view token, Range32 origin) const {
+      if (trimmer != nullptr) {
+        TextRange range{origin.begin, origin.end};
+        trimmer->trim(token, text, pieces.empty(), range);
+        origin = {static_cast<uint32_t>(range.begin), static_cast<uint32_t>(range.end)};
+      }
+      pieces.push_back({id, origin.begin, origin.end});
+    }
+  };
   void append_text(Normalized& text, const EncodeOptions& options, PieceCache& cache,
-                   std::vector<Piece>& out) const;
+                   Output& output) const;
 
   Json components_;  // as they were read, for to_json()
   std::unique_ptr<Normalizer> normalizer_;

@@ -96,77 +96,65 @@ std::unique_ptr<PostProcessor> read_bert(const Json& json) {
 // Offsets without the spaces that belong to the tokens.
 class TrimOffsets : public PostProcessor {
  public:
-  TrimOffsets(bool prefix_space, TokenText text_of)
-      : prefix_space_(prefix_space), text_of_(std::move(text_of)) {}
+  explicit TrimOffsets(bool prefix_space) : prefix_space_(prefix_space) {}
 
   int64_t count_around(bool) const override { return 0; }
+  void process(std::vector<Encoding>&, bool) const override {}
+  bool trims() const override { return true; }
 
-  void process(std::vector<Encoding>& encodings, bool) const override {
-    for (Encoding& encoding : encodings) {
-      for (size_t i = 0; i < encoding.size(); ++i) {
-        trim(text_of_(encoding.ids[i]), 1, i == 0, encoding.offsets[i]);
-      }
+  void trim(std::string_view token, std::string_view text, bool first,
+            TextRange& range) const override {
+    int64_t leading = 0, trailing = 0;  // characters
+    for (size_t at = 0; at < token.size(); ++leading) {
+      const Scalar scalar = scalar_at(token, at);
+      if (!is_space(scalar.value)) break;
+      at += scalar.length;
     }
-  }
-
-  void trim_added(std::string_view text, bool first, TextRange& range) const override {
-    trim(text, kBlankLength, first, range);
+    for (size_t end = token.size(); end > 0; ++trailing) {
+      const Scalar scalar = scalar_before(token, end);
+      if (!is_space(scalar.value)) break;
+      end -= scalar.length;
+    }
+    // The first one is what was put before the text.
+    if (leading > 0 && prefix_space_ && (first || range.begin == 0)) --leading;
+    for (; leading > 0 && range.begin < range.end; --leading) {
+      range.begin += scalar_at(text, static_cast<size_t>(range.begin)).length;
+    }
+    int64_t end = range.end;
+    for (; trailing > 0 && end > 0; --trailing) {
+      end -= scalar_before(text, static_cast<size_t>(end)).length;
+    }
+    if (trailing == 0) range.end = std::max(end, range.begin);
   }
 
  private:
-  // What stands for a blank in vocabularies, and its length in UTF-8.
-  static constexpr uint32_t kBlank = 0x120;
-  static constexpr int64_t kBlankLength = 2;
-
-  // Leaves the spaces of `text` out of the range; what stands for a blank takes `blank` bytes of
-  // it.
-  void trim(std::string_view text, int64_t blank, bool first, TextRange& range) const {
-    const auto length = [&](Scalar scalar) -> int64_t {
-      if (scalar.value == kBlank) return blank;
-      return (flags_of(scalar.value) & kSpace) != 0 ? scalar.length : 0;
-    };
-    int64_t leading = 0, trailing = 0;
-    // The first one is what was put before the text.
-    bool added = prefix_space_ && (first || range.begin == 0);
-    for (size_t at = 0; at < text.size();) {
-      const Scalar scalar = scalar_at(text, at);
-      if (length(scalar) == 0) break;
-      leading += added ? 0 : length(scalar);
-      added = false;
-      at += scalar.length;
-    }
-    for (size_t end = text.size(); end > 0;) {
-      const Scalar scalar = scalar_before(text, end);
-      if (length(scalar) == 0) break;
-      trailing += length(scalar);
-      end -= scalar.length;
-    }
-    range.begin = std::min(range.begin + leading, range.end);
-    if (range.end >= trailing) range.end = std::max(range.end - trailing, range.begin);
+  // Byte-level vocabularies have U+0120 for a blank.
+  static bool is_space(uint32_t scalar) {
+    return scalar == 0x120 || (flags_of(scalar) & kSpace) != 0;
   }
 
   bool prefix_space_;
-  TokenText text_of_;
 };
 
 class Roberta : public PostProcessor {
  public:
-  Roberta(const Json& json, const TokenText& text_of)
+  explicit Roberta(const Json& json)
       : cls_(json.get<Token>("cls", 1)), sep_(json.get<Token>("sep", 1)) {
     if (json.get_or<bool>(true, "trim_offsets")) {
-      trim_ = std::make_unique<TrimOffsets>(json.get_or<bool>(true, "add_prefix_space"), text_of);
+      trim_ = std::make_unique<TrimOffsets>(json.get_or<bool>(true, "add_prefix_space"));
     }
   }
 
   int64_t count_around(bool pair) const override { return pair ? 4 : 2; }
 
-  void trim_added(std::string_view text, bool first, TextRange& range) const override {
-    if (trim_) trim_->trim_added(text, first, range);
+  bool trims() const override { return trim_ != nullptr; }
+  void trim(std::string_view token, std::string_view text, bool first,
+            TextRange& range) const override {
+    if (trim_) trim_->trim(token, text, first, range);
   }
 
   // All types are 0.
   void process(std::vector<Encoding>& encodings, bool add) const override {
-    if (trim_) trim_->process(encodings, add);
     for (size_t i = 0; i < encodings.size(); ++i) {
       set_type(encodings[i], 0);
       if (!add) continue;
@@ -194,8 +182,13 @@ class Sequence : public PostProcessor {
   void process(std::vector<Encoding>& encodings, bool add) const override {
     for (const auto& part : parts_) part->process(encodings, add);
   }
-  void trim_added(std::string_view text, bool first, TextRange& range) const override {
-    for (const auto& part : parts_) part->trim_added(text, first, range);
+  bool trims() const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [](const auto& part) { return part->trims(); });
+  }
+  void trim(std::string_view token, std::string_view text, bool first,
+            TextRange& range) const override {
+    for (const auto& part : parts_) part->trim(token, text, first, range);
   }
 
  private:
@@ -223,17 +216,17 @@ void append(Encoding& encoding, const Encoding& more) {
   behind(encoding.type_ids, more.type_ids);
 }
 
-std::unique_ptr<PostProcessor> read_post_processor(const Json& json, const TokenText& text_of) {
+std::unique_ptr<PostProcessor> read_post_processor(const Json& json) {
   if (json.is_null()) return nullptr;
   const auto type = json.get<std::string>("type");
   if (type == "TemplateProcessing") return read_template(json);
   if (type == "BertProcessing") return read_bert(json);
-  if (type == "RobertaProcessing") return std::make_unique<Roberta>(json, text_of);
+  if (type == "RobertaProcessing") return std::make_unique<Roberta>(json);
   if (type == "ByteLevel") {
     if (!json.get_or<bool>(true, "trim_offsets")) {
       return std::make_unique<Sequence>(std::vector<std::unique_ptr<PostProcessor>>());
     }
-    return std::make_unique<TrimOffsets>(json.get_or<bool>(true, "add_prefix_space"), text_of);
+    return std::make_unique<TrimOffsets>(json.get_or<bool>(true, "add_prefix_space"));
   }
   check_file(type == "Sequence", "the post_processor is \"", type,
              "\"; this program knows BertProcessing, ByteLevel, RobertaProcessing, Sequence and "
@@ -242,7 +235,7 @@ std::unique_ptr<PostProcessor> read_post_processor(const Json& json, const Token
   bool joins = false;
   for (const Json& part : json.at("processors").elements()) {
     check_file(part.is_object(), "a post_processor in a Sequence is no object");
-    parts.push_back(read_post_processor(part, text_of));
+    parts.push_back(read_post_processor(part));
     check_file(!joins, "a Sequence of post_processors goes on behind a template");
     joins = part.get<std::string>("type") != "ByteLevel";
   }

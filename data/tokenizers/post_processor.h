@@ -17,16 +17,15 @@ class PostProcessor {
   virtual int64_t count_around(bool pair) const = 0;
   // One or two encodings in, as many or one out: where it has several left, they are joined.
   virtual void process(std::vector<Encoding>& encodings, bool add) const = 0;
-  // Takes the spaces that an added token took from the text out of its range, where this does so
-  // with all tokens. `first`: it is the first of its text.
-  virtual void trim_added(std::string_view /*text*/, bool /*first*/, TextRange& /*range*/) const {}
+  // Takes the spaces that a token has at its ends out of its range of the text, where this does so.
+  // `first`: it is the first of its text.
+  virtual void trim(std::string_view /*token*/, std::string_view /*text*/, bool /*first*/,
+                    TextRange& /*range*/) const {}
+  virtual bool trims() const { return false; }
 };
 
-// The text of a token of the model, for what looks at spaces in it; empty for added tokens.
-using TokenText = std::function<std::string(Token)>;
-
 // From the "post_processor" of a tokenizer.json; null for null. IoError for what is unknown.
-std::unique_ptr<PostProcessor> read_post_processor(const Json& json, const TokenText& text_of);
+std::unique_ptr<PostProcessor> read_post_processor(const Json& json);
 
 // Puts `more` behind `encoding`.
 void append(Encoding& encoding, const Encoding& more);
