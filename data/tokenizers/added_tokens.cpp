@@ -45,7 +45,6 @@ size_t behind_spaces(std::string_view text, size_t at) {
 
 AddedTokens::AddedTokens(const Json& json, const Vocabulary& vocabulary,
                          const Normalizer* normalizer) {
-  std::vector<std::string> contents;  // as they are looked for
   int64_t next = vocabulary.count();
   for (const Json& element : json.elements()) {
     AddedToken token = read(element);
@@ -53,12 +52,11 @@ AddedTokens::AddedTokens(const Json& json, const Vocabulary& vocabulary,
     next = std::max<int64_t>(next, int64_t{token.id} + 1);
     by_id_.emplace(token.id, all_.size());
     by_content_.emplace(token.content, all_.size());
-    contents.push_back(token.normalized ? data::normalized(normalizer, token.content)
-                                        : token.content);
+    token.sought = token.normalized ? data::normalized(normalizer, token.content) : token.content;
     all_.push_back(std::move(token));
   }
-  raw_ = make_group(contents, false);
-  normalized_ = make_group(contents, true);
+  raw_ = make_group(false);
+  normalized_ = make_group(true);
 }
 
 void AddedTokens::check_token(const AddedToken& token, const Vocabulary& vocabulary,
@@ -81,14 +79,13 @@ void AddedTokens::check_token(const AddedToken& token, const Vocabulary& vocabul
   }
 }
 
-AddedTokens::Group AddedTokens::make_group(const std::vector<std::string>& contents,
-                                           bool normalized) const {
+AddedTokens::Group AddedTokens::make_group(bool normalized) const {
   std::vector<std::pair<std::string_view, Token>> texts;
   Group group;
   for (size_t i = 0; i < all_.size(); ++i) {
-    if (all_[i].normalized == normalized && !contents[i].empty()) {
-      texts.emplace_back(contents[i], static_cast<Token>(i));
-      group.begins[static_cast<uint8_t>(contents[i][0])] = true;
+    if (all_[i].normalized == normalized && !all_[i].sought.empty()) {
+      texts.emplace_back(all_[i].sought, static_cast<Token>(i));
+      group.begins[static_cast<uint8_t>(all_[i].sought[0])] = true;
     }
   }
   // Two that normalise to the same text: the first is found.

@@ -20,6 +20,7 @@ struct AddedToken {
   bool rstrip = false;       // takes the spaces behind it
   bool normalized = true;    // is looked for in the normalised text
   bool special = false;
+  std::string sought = {};  // the content as it is looked for, and decoded to: normalised or not
 };
 
 class AddedTokens {
@@ -46,7 +47,7 @@ class AddedTokens {
     bool empty = true;
   };
   void check_token(const AddedToken& token, const Vocabulary& vocabulary, int64_t next) const;
-  Group make_group(const std::vector<std::string>& contents, bool normalized) const;
+  Group make_group(bool normalized) const;
 
   std::vector<AddedToken> all_;
   std::unordered_map<Token, size_t> by_id_;

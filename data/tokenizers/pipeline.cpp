@@ -209,7 +209,8 @@ std::string Pipeline::decode(std::span<const Token> tokens, const DecodeOptions&
     check<IndexError>(text.has_value(), "decode: there is no token ", token,
                       " in the vocabulary of ", vocab_size());
     if (options.skip_special_tokens && is_special(token)) continue;
-    texts.push_back(std::move(*text));
+    const AddedToken* added = added_.find(token);
+    texts.push_back(added != nullptr ? added->sought : std::move(*text));
   }
   if (decoder_) decoder_->decode(texts, options.raw_bytes);
   std::string all;
