@@ -437,8 +437,10 @@ def golden(path):
         file.write("{" + rows + "}\n")
 
 
-def compare_speed(ours, folder, text_path, text):
-    for name, tokenizer in all_tokenizers(text):
+def compare_speed(ours, folder, text_path, text, only):
+    for name, tokenizer in all_tokenizers(training_text()):
+        if only and only != name:
+            continue
         path = f"{folder}/{name}.json"
         tokenizer.save(path)
         mine, other = [], []
@@ -476,7 +478,7 @@ def main():
         with open(text_path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         if options.time:
-            compare_speed(ours, folder, text_path, text)
+            compare_speed(ours, folder, text_path, text, options.only)
             return 0
         random_ones = random_texts(400, 7)
         texts, scalars = HOSTILE + random_ones + [made[:20000]], scalar_texts()
