@@ -5,10 +5,11 @@ Tokenizers of every kind are made by training with the library; what it makes of
 with what ours makes of the same tokenizer.json, and of the file that ours writes, which the library
 must load: ids, offsets, types and masks, and the text that they decode to. The texts: --text or one
 made here, every scalar value, hostile ones (emoji sequences, marks, long runs, what is not UTF-8),
-and random ones; with special tokens on and off, as pairs, truncated and padded. Then our training
-against the library's. --time compares the speed of encoding a text on one thread instead; --golden
-writes small tokenizers and what the library makes of texts, for tests/data/tokenizer_test.cpp. Ends
-with status 77 where the library is missing.
+and random ones (all scalar values, and more texts, where ADJOINT_TEST_LONG=1: ten minutes and
+more); with special tokens on and off, as pairs, truncated and padded. Then our training against the
+library's. --time compares the speed of encoding a text on one thread instead; --golden writes small
+tokenizers and what the library makes of texts, for tests/data/tokenizer_test.cpp. Ends with status
+77 where the library is missing.
 """
 
 import argparse
@@ -66,12 +67,14 @@ def training_text():
 
 
 def scalar_texts():
-    """Every scalar value, one behind the other; and between letters, alone, after a blank: all of
-    them where ADJOINT_TEST_LONG=1, else those that may be special."""
+    """Every scalar value, one behind the other, and between letters, alone, after a blank, where
+    ADJOINT_TEST_LONG=1; else the latter of some that may be special."""
     scalars = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-    texts = ["".join(scalars[at:at + 20000]) for at in range(0, len(scalars), 20000)]
-    some = scalars if LONG else [c for c in scalars if c < "\u3100" or unicodedata.category(c) in (
-        "Mn", "Po", "Zs", "Nd", "No", "Lu", "Cf")]
+    texts = []
+    if LONG:
+        texts = ["".join(scalars[at:at + 20000]) for at in range(0, len(scalars), 20000)]
+    special = ("Mn", "Po", "Zs", "Nd", "No", "Lu", "Cf")
+    some = [c for c in scalars if LONG or (c < "\u3100" and unicodedata.category(c) in special)]
     texts += ["".join(f"a{c}b {c} {c}'s{c}S" for c in some[at:at + 3000])
               for at in range(0, len(some), 3000)]
     return texts
@@ -286,19 +289,13 @@ def theirs(encoding):
         encoding.special_tokens_mask)]
 
 
-def in_characters(text, ours, which=None):
-    """Our offsets, in bytes, as characters; of the second text of a pair where types say so."""
-    def table(t):
-        lengths = np.fromiter((len(c.encode()) for c in t), np.int64, len(t))
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        result = np.full(starts[-1] + 1, -1, np.int32)
-        result[starts] = np.arange(len(starts))
-        return result
-    if which is None:
-        positions = table(text)
-        return [ours[0], positions[ours[1]], positions[ours[2]], *ours[3:]]
-    # A pair: either text's offsets are within its length, which is what is checked here.
-    return ours
+def in_characters(text, ours):
+    """Our offsets, in bytes, as characters."""
+    lengths = np.fromiter((len(c.encode()) for c in text), np.int64, len(text))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    positions = np.full(starts[-1] + 1, -1, np.int32)
+    positions[starts] = np.arange(len(starts))
+    return [ours[0], positions[ours[1]], positions[ours[2]], *ours[3:]]
 
 
 NAMES = ["ids", "begins", "ends", "types", "attention", "special"]
@@ -480,8 +477,8 @@ def main():
         if options.time:
             compare_speed(ours, folder, text_path, text, options.only)
             return 0
-        random_ones = random_texts(400, 7)
-        texts, scalars = HOSTILE + random_ones + [made[:20000]], scalar_texts()
+        random_ones = random_texts(400 if LONG else 50, 7)
+        texts, scalars = HOSTILE + random_ones + [made[:20000 if LONG else 2000]], scalar_texts()
         for name, tokenizer in all_tokenizers(made):
             if options.only and options.only != name:
                 continue
