@@ -61,6 +61,19 @@ class SequentialBatches {
 // every index once: a function of its arguments alone.
 int64_t shuffled_index(int64_t number, int64_t count, uint64_t seed);
 
+// The items of batch `step` (from 0): each item once in a pass, every pass in an order of its own.
+template <class T>
+std::vector<const T*> shuffled_batch(const std::vector<T>& items, int64_t step, int64_t batch_size,
+                                     uint64_t seed) {
+  std::vector<const T*> batch;
+  const auto count = static_cast<int64_t>(items.size());
+  for (int64_t row = 0; row < batch_size; ++row) {
+    const int64_t index = shuffled_index(step * batch_size + row, count, seed);
+    batch.push_back(&items[static_cast<size_t>(index)]);
+  }
+  return batch;
+}
+
 // Texts side by side, filled up behind their ends.
 struct PaddedBatch {
   Tensor tokens;   // (B, T), i64, T being the length of the longest, at least 1

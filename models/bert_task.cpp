@@ -184,14 +184,8 @@ ClassificationTask::Labelled ClassificationTask::forward(
 }
 
 Tensor ClassificationTask::loss(int64_t step) {
-  std::vector<const LabelledTokens*> texts;
-  const auto count = static_cast<int64_t>(train_.size());
-  for (int64_t row = 0; row < options_.batch_size; ++row) {
-    const int64_t index =
-        data::shuffled_index(step * options_.batch_size + row, count, options_.seed);
-    texts.push_back(&train_[static_cast<size_t>(index)]);
-  }
-  const Labelled batch = forward(texts);
+  const Labelled batch =
+      forward(data::shuffled_batch(train_, step, options_.batch_size, options_.seed));
   return cross_entropy(batch.logits, batch.labels);
 }
 

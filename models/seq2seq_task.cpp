@@ -86,14 +86,7 @@ Tensor Seq2SeqTask::loss_of(const std::vector<const TokenPair*>& pairs) const {
 }
 
 Tensor Seq2SeqTask::loss(int64_t step) {
-  std::vector<const TokenPair*> pairs;
-  const auto count = static_cast<int64_t>(train_.size());
-  for (int64_t row = 0; row < options_.batch_size; ++row) {
-    const int64_t index =
-        data::shuffled_index(step * options_.batch_size + row, count, options_.seed);
-    pairs.push_back(&train_[static_cast<size_t>(index)]);
-  }
-  return loss_of(pairs);
+  return loss_of(data::shuffled_batch(train_, step, options_.batch_size, options_.seed));
 }
 
 int64_t Seq2SeqTask::right_of(const std::vector<const TokenPair*>& pairs) const {

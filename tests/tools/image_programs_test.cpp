@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
-#include <sstream>
 
 #include "tests/tools/programs.h"
 
@@ -18,51 +16,11 @@ namespace fs = std::filesystem;
 
 class ImagePrograms : public Programs {
  protected:
-  static std::string program(const std::string& name) {
-    return (fs::path(ADJOINT_TRAIN_GPT).parent_path() / name).string();
-  }
-  Finished train_images(const std::string& name, const Words& more) const {
-    return run_process(Words{program(name), "--threads", "1", "--out", path("run")} + more);
-  }
-  std::vector<Json> lines_in(const std::string& run) const {
-    std::vector<Json> lines;
-    for (const std::string& line : lines_of(bytes_of_file(path(run) + "/metrics.jsonl"))) {
-      lines.push_back(Json::parse(line));
-    }
-    return lines;
-  }
-  // Without the speed.
-  std::vector<std::string> timeless(const std::string& run) const {
-    std::vector<std::string> lines;
-    for (Json line : lines_in(run)) {
-      if (line.contains("samples_per_second")) line["samples_per_second"] = 0;
-      lines.push_back(line.dump());
-    }
-    return lines;
-  }
   std::string newest(const std::string& run, const std::string& file) const {
     const std::string latest = bytes_of_file(path(run) + "/latest");
     return bytes_of_file(path(run) + "/" + latest.substr(0, latest.size() - 1) + "/" + file);
   }
 };
-
-// The last column of a program's row in models/README.md, and what it is of.
-struct Promise {
-  double factor = 0;
-  std::string loss;
-};
-Promise promise_of(const std::string& program) {
-  std::ifstream file(ADJOINT_SOURCE_DIR "/models/README.md");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("| `" + program + "` |")) continue;
-    line = line.substr(0, line.rfind('|'));
-    std::istringstream cell(line.substr(line.rfind('|') + 1));
-    Promise promise;
-    cell >> promise.factor >> promise.loss;
-    return promise;
-  }
-  return {};
-}
 
 struct Trial {
   const char* program;
@@ -75,7 +33,7 @@ TEST_P(Learns, AsTheReadmeSays) {
   const Trial& trial = GetParam();
   const Promise promise = promise_of(trial.program);
   ASSERT_GE(promise.factor, 1.3) << "models/README.md: the row of " << trial.program;
-  const Finished end = train_images(trial.program, Words{"--generated"} + trial.options);
+  const Finished end = start(trial.program, Words{"--generated"} + trial.options);
   ASSERT_EQ(end.status, 0) << end.err;
   EXPECT_NE(end.err.find("data: drawn digits"), std::string::npos) << end.err;
   std::vector<double> losses;
@@ -120,15 +78,15 @@ TEST_P(Continues, ToTheSameBits) {
   const Words options =
       trial.options + Words{"--generated", "--quiet", "--eval-every", "2", "--images",     "160",
                             "--held-out",  "40",      "--epochs",     "2", "--batch-size", "20"};
-  Finished end = train_images(trial.program, options + Words{"--out", path("whole")});
+  Finished end = start(trial.program, options + Words{"--out", path("whole")});
   ASSERT_EQ(end.status, 0) << end.err;
   for (int i = 0; i < 3; ++i) {
-    end = train_images(trial.program, options + Words{"--max-time", "0.000001"});
+    end = start(trial.program, options + Words{"--max-time", "0.000001"});
     ASSERT_EQ(end.status, 0) << end.err;
     ASSERT_NE(end.err.find("time is up at step " + std::to_string(i + 1)), std::string::npos)
         << end.err;
   }
-  end = train_images(trial.program, options + Words{"--threads", "2", "--resume", "must"});
+  end = start(trial.program, options + Words{"--threads", "2", "--resume", "must"});
   ASSERT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(timeless("run"), timeless("whole"));
   for (const char* file : {"model.safetensors", "optimizer.safetensors", "config.json"}) {
@@ -188,9 +146,8 @@ TEST_F(Files, OfMnistsFamily) {
   write_mnist("digits", "t10k", data::render_digits(200, 2 * 1337 + 1));
   const Words small = {"--images", "200", "--held-out", "40",           "--epochs", "2",
                        "--hidden", "16",  "--quiet",    "--batch-size", "16"};
-  ASSERT_EQ(train_images("train_mlp", small + Words{"--data", path("digits")}).status, 0);
-  ASSERT_EQ(train_images("train_mlp", small + Words{"--generated", "--out", path("drawn")}).status,
-            0);
+  ASSERT_EQ(start("train_mlp", small + Words{"--data", path("digits")}).status, 0);
+  ASSERT_EQ(start("train_mlp", small + Words{"--generated", "--out", path("drawn")}).status, 0);
   EXPECT_TRUE(newest("run", "model.safetensors") == newest("drawn", "model.safetensors"));
   EXPECT_EQ(timeless("run"), timeless("drawn"));
 
@@ -220,8 +177,8 @@ TEST_F(Files, OfCifar) {
   folder_.write("cifar/data_batch_2.bin", records);
   folder_.write("cifar/test_batch.bin", records);
   const Finished end =
-      train_images("train_resnet", {"--data", path("cifar"), "--depth", "8", "--shortcut", "b",
-                                    "--epochs", "1", "--batch-size", "10", "--held-out", "20"});
+      start("train_resnet", {"--data", path("cifar"), "--depth", "8", "--shortcut", "b", "--epochs",
+                             "1", "--batch-size", "10", "--held-out", "20"});
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_NE(end.err.find("60 images of 32x32 to learn, 20 to be examined on"), std::string::npos)
       << end.err;
@@ -250,7 +207,7 @@ TEST_F(Files, ThatAreWrong) {
            Case{{"--generated", "--min-lr", "1"}, 2, {"--min-lr", "--lr"}},
            Case{{"--optimiser", "sgd"}, 2, {"did you mean --optimizer?"}},
        }) {
-    const Finished end = train_images("train_mlp", wrong.arguments);
+    const Finished end = start("train_mlp", wrong.arguments);
     EXPECT_EQ(end.status, wrong.status) << end.err;
     EXPECT_EQ(end.out, "");
     EXPECT_EQ(lines_of(end.err).size(), 1U) << end.err;

@@ -7,7 +7,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -83,18 +85,58 @@ class Programs : public testing::Test {
     return run_process(Words{ADJOINT_CLI} + arguments, options);
   }
 
-  // metrics.jsonl without the speed.
-  static std::vector<std::string> metrics_of(const std::string& run) {
+  // A training program by its name; one that trains into the folder's "run".
+  static std::string program(const std::string& name) {
+    return (std::filesystem::path(ADJOINT_TRAIN_GPT).parent_path() / name).string();
+  }
+  Finished start(const std::string& name, const Words& more) const {
+    return run_process(Words{program(name), "--threads", "1", "--out", path("run")} + more);
+  }
+
+  // metrics.jsonl of a run.
+  std::vector<Json> lines_in(const std::string& run) const { return metrics_lines(path(run)); }
+  // The same without the speed.
+  std::vector<std::string> timeless(const std::string& run) const { return metrics_of(path(run)); }
+  static std::vector<std::string> metrics_of(const std::string& path_of_run) {
     std::vector<std::string> lines;
-    for (const std::string& text : lines_of(bytes_of_file(run + "/metrics.jsonl"))) {
-      Json line = Json::parse(text);
-      line["tokens_per_second"] = 0;
+    for (Json line : metrics_lines(path_of_run)) {
+      for (const char* speed : {"samples_per_second", "tokens_per_second"}) {
+        if (line.contains(speed)) line[speed] = 0;
+      }
       lines.push_back(line.dump());
     }
     return lines;
   }
 
   TemporaryFolder folder_;
+
+ private:
+  static std::vector<Json> metrics_lines(const std::string& path_of_run) {
+    std::vector<Json> lines;
+    for (const std::string& line : lines_of(bytes_of_file(path_of_run + "/metrics.jsonl"))) {
+      lines.push_back(Json::parse(line));
+    }
+    return lines;
+  }
 };
+
+// The last column of a program's first row in models/README.md that has one: by which factor its
+// loss falls, and which loss where that is said.
+struct Promise {
+  double factor = 0;
+  std::string loss;
+};
+inline Promise promise_of(const std::string& program) {
+  std::ifstream file(ADJOINT_SOURCE_DIR "/models/README.md");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("| `" + program + "` |")) continue;
+    line = line.substr(0, line.rfind('|'));
+    std::istringstream cell(line.substr(line.rfind('|') + 1));
+    Promise promise;
+    cell >> promise.factor >> promise.loss;
+    if (promise.factor > 0) return promise;
+  }
+  return {};
+}
 
 }  // namespace adjoint

@@ -1,17 +1,12 @@
 // The programs that learn texts: that each learns what it generates, resumes to the same bits,
 // takes real files, and says what is wrong with them.
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
-#include <sstream>
 
 #include "tests/tools/programs.h"
 
 namespace adjoint {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Trial {
   const char* name;
@@ -58,50 +53,13 @@ std::vector<Trial> trials() {
   };
 }
 
-class TextPrograms : public Programs {
- protected:
-  static std::string program(const std::string& name) {
-    return (fs::path(ADJOINT_TRAIN_GPT).parent_path() / name).string();
-  }
-  Finished start(const std::string& name, const Words& more) const {
-    return run_process(Words{program(name), "--threads", "1", "--out", path("run")} + more);
-  }
-  std::vector<Json> lines_in(const std::string& run) const {
-    std::vector<Json> lines;
-    for (const std::string& line : lines_of(bytes_of_file(path(run) + "/metrics.jsonl"))) {
-      lines.push_back(Json::parse(line));
-    }
-    return lines;
-  }
-  // Without the speed.
-  std::vector<std::string> timeless(const std::string& run) const {
-    std::vector<std::string> lines;
-    for (Json line : lines_in(run)) {
-      for (const char* speed : {"samples_per_second", "tokens_per_second"}) line.erase(speed);
-      lines.push_back(line.dump());
-    }
-    return lines;
-  }
-};
+class TextPrograms : public Programs {};
 
 class TextProgram : public TextPrograms, public testing::WithParamInterface<Trial> {};
 
-// The last column of a program's row in models/README.md.
-double promised_factor(const std::string& program) {
-  std::ifstream file(ADJOINT_SOURCE_DIR "/models/README.md");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("| `" + program + "`")) continue;
-    line = line.substr(0, line.rfind('|'));
-    double factor = 0;
-    std::istringstream(line.substr(line.rfind('|') + 1)) >> factor;
-    if (factor > 0) return factor;
-  }
-  return 0;
-}
-
 TEST_P(TextProgram, LearnsAsTheReadmeSays) {
   const Trial& trial = GetParam();
-  const double promised = promised_factor(trial.program);
+  const double promised = promise_of(trial.program).factor;
   ASSERT_GE(promised, 1.3) << "models/README.md: the row of " << trial.program;
   const double factor = trial.factor > 0 ? trial.factor : promised;
   const Finished end = start(trial.program, trial.options);
